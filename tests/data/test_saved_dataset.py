@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from PIL import Image
 
 from gradtop.trainer.config import SavedDataset
 from gradtop.trainer.data.dataset import Source
+from gradtop.trainer.data.kinds.custom.items import Items
+from gradtop.trainer.data.kinds.custom.loader import CustomSource
 from gradtop.trainer.data.kinds.hf.loader import load
 from gradtop.trainer.data.kinds.image_folder.images import read_picture
 from gradtop.trainer.data.targets import VALUES, WantedTargets
@@ -163,8 +166,13 @@ def test_what_is_not_clear_or_cannot_be_used_is_said(tmp_path: Path) -> None:
     (tmp_path / "empty" / "load.py").write_text("raise SystemExit(3)")
     assert "holds neither dataset_dict.json nor state.json" in refused(tmp_path / "empty")
     root = saved(tmp_path / "text", {"text": ["a b", "c"] * 5, "label": [0, 1] * 5})
-    assert refused(root).startswith("data.input: which column of ROOT the model is to see is not clear; name it, or several columns of numbers: its columns are text (string)")
-    assert refused(root, input="text") == "data.input: text holds strings, which cannot be used so; make numbers of them with Dataset.map, as the tokens of a tokenizer, all of one length"
+    tokens = "make numbers of them with Dataset.map, as the tokens of a tokenizer, all of one length, or train a language model on a file with data.kind = text"
+    assert refused(root) == f"data.input: ROOT has nothing beside the target but words, which a model does not see; {tokens}: its columns are text (string)"
+    assert refused(root, input="text") == f"data.input: text holds strings, which cannot be used so; {tokens}"
+    masks = saved(tmp_path / "masks", {"image": pictures(4), "mask": pictures(4)}, {"image": datasets.Image(), "mask": datasets.Image()})
+    assert refused(masks, target="mask", input="image").endswith("masks of pictures are read from folders, with data.kind = image_folder and data.masks, or by code of yours with data.kind = custom")
+    values = [0.5, 1.5, math.nan, 2.5]
+    assert refused(saved(tmp_path / "nan", {"x": [[1.0]] * 4, "y": values})) == "data.root: ROOT, row 2: column y is NaN or infinite; remove such rows with Dataset.filter"
     assert refused(root, input="words") == "data.input: ROOT has no column words; its columns are text (string), label (integer)"
     assert refused(root, target="label", input=["label"]) == "data.input contains label, which data.target predicts"
     assert "data.target: which column of ROOT is to be predicted is not clear" in refused(saved(tmp_path / "vague", {"a": [1.5] * 3, "b": [2.5] * 3}))
@@ -188,6 +196,18 @@ def test_an_image_that_is_none_is_told_with_its_row(tmp_path: Path) -> None:
     columns = {"image": [{"bytes": b"no image", "path": None}] * 10, "label": [0, 1] * 5}
     root = saved(tmp_path / "broken", columns, {"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b"])})
     assert refused(root).startswith("data.root: ROOT, row 0: the image in column image cannot be read (no image")
+
+
+def test_images_of_more_than_8_bits_are_scaled_as_the_settings_say(tmp_path: Path) -> None:
+    shades = [np.full((8, 8), 1000 + 100 * number, dtype=np.uint16) for number in range(10)]
+    columns = {"image": [Image.fromarray(shade) for shade in shades], "label": [0, 1] * 5}
+    root = saved(tmp_path / "deep", columns, {"image": datasets.Image(), "label": datasets.ClassLabel(names=["a", "b"])}, train=range(8), test=range(8, 10), validation=range(8, 10))
+    assert refused(root).endswith("what is black and what white in it is not known; set data.black and data.white, such as 0 and 65535")
+    assert refused(root, black=2.0, white=1.0) == "data.white: 1 is less than data.black = 2; it must be larger"
+    source = opened(root, image_size=8, black=1000.0, white=2000.0)
+    assert isinstance(source, CustomSource)
+    assert isinstance(source.val, Items)
+    assert [int(source.val[row][0][0, 0, 0]) for row in range(2)] == [round(0.8 * 255), round(0.9 * 255)]
 
 
 def test_without_the_library_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

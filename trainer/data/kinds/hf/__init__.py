@@ -15,6 +15,8 @@ class SavedDataset(LabeledData):
     input: tuple[str, ...] = setting((), help="Column that the model sees, or several columns of numbers; empty: found by type and name, as image, input_ids.", effect="fork")
     target: str = setting("", help="Column to predict; empty: found by type and name, as label.", effect="fork")
     image_size: int = setting(64, help="Size of images: the shorter side is resized, then center cropped.", unit="pixels", effect="fork", ge=8, le=4_096)
+    black: float = setting(0.0, help="Pixel value that is black in images of more than 8 bits.", effect="fork")
+    white: float = setting(0.0, help="Pixel value that is white in images of more than 8 bits; such images need it.", effect="fork")
     validation: float = setting(0.1, help="Fraction of the rows used for validation, drawn by training.seed, where there is no split for it.", effect="fork", gt=0, lt=1)
     workers: int = setting(2, help="Data loading processes; 0 loads in the training process.", unit="processes", effect="fork", ge=0, le=256)
     prefetch: int = prefetch_setting()

@@ -15,6 +15,11 @@ SEQUENCES = frozenset({"sequence of integers", "sequence of floats"})
 # In the order in which they are looked for, where the types leave it open.
 _TARGETS = ("label", "labels", "target", "targets", "class", "y")
 _INPUTS = ("image", "img", "pixel_values", "input_ids", "input", "inputs", "features", "x", "data")
+# What is done with columns that are of no use as they are.
+_INSTEAD: Mapping[ColumnType, str] = {
+    "string": "make numbers of them with Dataset.map, as the tokens of a tokenizer, all of one length, or train a language model on a file with data.kind = text",
+    "image": "masks of pictures are read from folders, with data.kind = image_folder and data.masks, or by code of yours with data.kind = custom",
+}
 
 
 class ChosenColumns(NamedTuple):
@@ -73,6 +78,8 @@ def _input(types: Mapping[str, ColumnType], where: str) -> str:
         return found
     if len(usable) == 1:
         return usable[0]
+    if set(types.values()) == {"string"}:
+        raise UserError(f"data.input: {where} has nothing beside the target but words, which a model does not see; {_INSTEAD['string']}: {_listed(types)}")
     raise UserError(f"data.input: which column of {where} the model is to see is not clear; name it, or several columns of numbers: {_listed(types)}")
 
 
@@ -83,7 +90,7 @@ def _check(types: Mapping[str, ColumnType], inputs: Sequence[str], target: str) 
         raise UserError(f"data.input: {others[0]} holds {_plural(types[others[0]])}, and several columns together must be numbers; name it alone")
     for key, name, wrong in (("input", inputs[0], {"string", "class", "other"}), ("target", target, {"image", "other"})):
         if types[name] in wrong:
-            how = "; make numbers of them with Dataset.map, as the tokens of a tokenizer, all of one length" if types[name] == "string" else ""
+            how = f"; {_INSTEAD[types[name]]}" if types[name] in _INSTEAD else ""
             raise UserError(f"data.{key}: {name} holds {_plural(types[name])}, which cannot be used so{how}")
 
 

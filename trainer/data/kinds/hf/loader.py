@@ -26,6 +26,8 @@ from gradtop.trainer.runtime.errors import UserError
 
 def load(config: SavedDataset, *, seed: int, context: int = 0, wanted: WantedTargets = ONE_CLASS) -> Source:  # noqa: ARG001 - the model's
     """`seed` draws the rows for validation, where there is no split for them. Raises UserError."""
+    if config.white < config.black:
+        raise UserError(f"data.white: {config.white:g} is less than data.black = {config.black:g}; it must be larger")
     root = Path(config.root).expanduser().absolute()
     opened = open_splits(root)
     where = f"data.root: {root}"
@@ -48,7 +50,7 @@ def load(config: SavedDataset, *, seed: int, context: int = 0, wanted: WantedTar
         notes.append(f"test in {root} is a test set: it is evaluated once, at the end, by the best weights, and training does not look at it")
     elif opened.test is not None:
         notes.append(f"test in {root} is not used: {why}")
-    sets = [SavedRows(rows, columns, config.image_size, values, target.classes, where) for rows, values in parts]
+    sets = [SavedRows(rows, columns, config, values, target.classes, where) for rows, values in parts]
     source = source_of(sets, where, config, wanted._replace(kind=target.kind))
     notes = [f"{root}: input {', '.join(columns.inputs)} ({columns.types[columns.inputs[0]]}), target {columns.target} ({columns.types[columns.target]})", *notes]
     if not isinstance(source, CustomSource):

@@ -6,12 +6,14 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from gradtop.trainer.data.kinds.custom.labelled import LabelledSamples
+from gradtop.trainer.data.kinds.hf import SavedDataset
 from gradtop.trainer.data.kinds.hf.columns import ChosenColumns, ColumnType, type_of
-from gradtop.trainer.data.kinds.image_folder.images import Unopenable, read_picture
+from gradtop.trainer.data.kinds.image_folder.images import PixelRange, Unopenable, WithoutScale, read_picture
 from gradtop.trainer.runtime.errors import UserError
 
 CHANNELS = (1, 3)  # that stand last in an image of arrays, where they do not stand first
@@ -20,11 +22,12 @@ CHANNELS = (1, 3)  # that stand last in an image of arrays, where they do not st
 class SavedRows(LabelledSamples):
     """`rows` is a `datasets.Dataset`; `targets` has those of all rows, `classes` the names of these, where there are any."""
 
-    def __init__(self, rows: Any, columns: ChosenColumns, image_size: int, targets: Tensor, classes: Sequence[str], where: str) -> None:
+    def __init__(self, rows: Any, columns: ChosenColumns, config: SavedDataset, targets: Tensor, classes: Sequence[str], where: str) -> None:
         self.targets = targets
         self.classes = list(classes) or None
         self._columns = columns
-        self._size = image_size
+        self._size = config.image_size
+        self._scale = PixelRange(config.black, config.white) if config.white > config.black else None
         self._where = where
         self._dtype = _dtype_of(rows.features[columns.inputs[0]], columns.types[columns.inputs[0]])
         self._rows = _undecoded(rows.select_columns(list(columns.inputs)), columns)
@@ -51,7 +54,12 @@ class SavedRows(LabelledSamples):
 
     def _picture(self, image: Mapping[str, Any], index: int) -> Tensor:
         try:
-            return read_picture(io.BytesIO(image["bytes"]) if image.get("bytes") is not None else str(image.get("path")), self._size)
+            return read_picture(io.BytesIO(image["bytes"]) if image.get("bytes") is not None else str(image.get("path")), self._size, self._scale)
+        except WithoutScale:
+            raise UserError(
+                f"{self._where}, row {index}: the image in column {self._columns.inputs[0]} has more than 8 bits per channel, and what is black and what white in it "
+                "is not known; set data.black and data.white, such as 0 and 65535"
+            ) from None
         except Unopenable as error:
             name = self._columns.inputs[0]
             raise UserError(f"{self._where}, row {index}: the image in column {name} cannot be read ({error}); remove such rows with Dataset.select") from None
@@ -71,6 +79,9 @@ def read_column(rows: Any, name: str, where: str) -> Tensor | list[str]:
     # Where some are missing, whole numbers come as floats.
     if values.dtype.kind == "f" and type_of(rows.features[name]) not in {"float", "sequence of floats"}:
         raise UserError(f"{where}, row {int((values != values).argmax())}: column {name} has no value; remove such rows with Dataset.filter")
+    if values.dtype.kind == "f" and (wrong := ~np.isfinite(values)).any():
+        row = int(wrong.reshape(len(values), -1).any(1).argmax())
+        raise UserError(f"{where}, row {row}: column {name} is NaN or infinite; remove such rows with Dataset.filter")
     return torch.from_numpy(values.copy())
 
 

@@ -36,6 +36,10 @@ class Unopenable(Exception):
     """A file that holds no image, or a damaged one."""
 
 
+class WithoutScale(Unopenable):
+    """Of values of which nobody knows what is black and what white."""
+
+
 def check_decoder() -> None:
     """Raises UserError where there is nothing that decodes images. Imported here, it is there in every worker."""
     try:
@@ -95,7 +99,7 @@ def read_picture(path: str | BinaryIO, size: int, pixels: PixelRange | None = No
     if depth == "byte":
         return _values(square, torch.uint8).view(size, size, 3).permute(2, 0, 1).contiguous()
     if pixels is None:
-        raise Unopenable("it has more than 8 bits per channel, and none had that was looked at before training; give data.black and data.white")
+        raise WithoutScale("it has more than 8 bits per channel, and none had that was looked at before training; give data.black and data.white")
     black, white = pixels
     if depth == "high byte":
         values = _values(square, torch.uint8).view(size, size, 3).permute(2, 0, 1).float()
