@@ -11,10 +11,14 @@ from pathlib import Path
 import pytest
 from rich.segment import Segment
 from textual._styles_cache import StylesCache
+from textual.app import ComposeResult
+from textual.containers import Vertical
 from textual.geometry import Region
 from textual.map_geometry import MapGeometry
+from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widget import Widget
+from textual.widgets import Input, Static
 
 from gradtop.trainer.record import Run
 from gradtop.tui.framework.caches import ANSWERS, CUTS, OF_STRIP, SIZES
@@ -56,7 +60,7 @@ def living() -> dict[str, int]:
 
 def sizes_remembered() -> set[int]:
     """The limits of what each widget remembers."""
-    return {cache.maxsize for each in gc.get_objects() if issubclass(type(each), Widget) for cache in (each._query_one_cache, each._box_model_cache)}
+    return {cache._maxsize for each in gc.get_objects() if issubclass(type(each), Widget) for cache in (each._query_one_cache, each._box_model_cache)}
 
 
 async def test_a_widget_keeps_few_regions_to_draw(tmp_path: Path, training: tuple[Run, object]) -> None:
@@ -129,6 +133,49 @@ async def test_a_layout_goes_with_the_next_one(tmp_path: Path, training: tuple[R
             assert places() <= before
 
 
+class Sentence(Static):
+    """Of this test alone."""
+
+
+class Question(ModalScreen[None]):
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Sentence("sure?")
+            yield Input()
+
+
+async def test_dialogs_go_with_all_their_widgets_when_they_are_closed(tmp_path: Path, training: tuple[Run, object]) -> None:
+    run, _ = training
+    async with piloted(tmp_path, run) as screen:
+        with uncollected():
+            for _ in range(3):
+                await screen.app.push_screen(Question())
+                await screen.shows("sure?")
+                await screen.press("x")
+                await screen.until(lambda: screen.app.screen.query_one(Input).value == "x", "the key")
+                await screen.app.pop_screen()
+            # That which took the last key is kept until the next one.
+            await screen.until(lambda: count(Question) == count(Sentence) == 0 and count(Input) <= 1, "the end of the dialogs")
+
+
+def count(kind: type) -> int:
+    return sum(type(each) is kind for each in gc.get_objects())
+
+
+async def test_the_styles_of_a_widget_that_is_gone_can_still_be_set(tmp_path: Path, training: tuple[Run, object]) -> None:
+    run, _ = training
+    async with piloted(tmp_path, run) as screen:
+        widget = Static("here")
+        await screen.app.screen.mount(widget)
+        await widget.remove()
+        widget.styles.display = "none"
+        widget.add_class("late")
+        widget.update("gone")
+        widget.styles.animate("opacity", 0.5, duration=0.01)
+        widget.refresh(layout=True)
+        await screen.shows("quiet-heron")
+
+
 def places() -> int:
     return sum(type(each) is MapGeometry for each in gc.get_objects())
 
@@ -139,6 +186,8 @@ def uncollected() -> Iterator[None]:
     gc.collect()
     gc.disable()
     try:
-        yield
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("gradtop.tui.framework.garbage.begin", lambda _app: None)  # which the app may come to within
+            yield
     finally:
         gc.enable()

@@ -11,13 +11,17 @@ from rich.segment import Segment
 from textual import dom, widget
 from textual._compositor import Compositor
 from textual._styles_cache import StylesCache
-from textual.cache import FIFOCache, LRUCache
+from textual.cache import FIFOCache
 from textual.color import Color
 from textual.geometry import Size
 from textual.map_geometry import MapGeometry
+from textual.screen import Screen
 from textual.strip import Strip
 from textual.style import Style
+from textual.timer import Timer
 from textual.widget import Widget
+
+from gradtop.tui.framework.stylesheet import release
 
 CUTS, BACKGROUNDS, ANSWERS, SIZES = 1024, 1024, 32, 4
 OF_STRIP = {
@@ -32,6 +36,7 @@ OF_STRIP = {
 
 
 divide, arrange = Strip.divide, Compositor._arrange_root  # noqa: SLF001
+end, end_whole, tick = Widget._message_loop_exit, Screen._message_loop_exit, Timer._run_timer  # noqa: SLF001
 
 
 @lru_cache(BACKGROUNDS)
@@ -71,6 +76,33 @@ def arrange_root(compositor: Compositor, root: Widget, size: Size, visible_only:
     return kept
 
 
+async def end_widget(widget: Widget) -> None:
+    """Theirs leaves a widget that is gone in the hands of its own styles until a full collection, with a hundred objects and more."""
+    components = list(widget._component_styles.values())  # noqa: SLF001
+    await end(widget)
+    widget._layout_cache.clear()  # noqa: SLF001
+    for styles in (widget.styles, *components):
+        release(styles)
+
+
+async def run_timer(timer: Timer) -> None:
+    """Theirs is held by the widget whose method it calls, which it holds for ever."""
+    try:
+        await tick(timer)
+    finally:
+        timer._callback = None  # noqa: SLF001
+
+
+async def end_screen(screen: Screen[Any]) -> None:
+    """The same of a screen, which its compositor holds too."""
+    await end_whole(screen)
+    screen._compositor.root = None  # noqa: SLF001
+    components = list(screen._component_styles.values())  # noqa: SLF001 - its widgets have asked for them as they went
+    screen._component_styles.clear()  # noqa: SLF001
+    for styles in components:
+        release(styles)
+
+
 def keep_small() -> None:
     """Put them in the place of theirs."""
     # Remembered by the widget's cache of drawn lines too, theirs keeps those of a thousand widgets that are gone: 60 MB.
@@ -78,11 +110,15 @@ def keep_small() -> None:
     # Of cuts of texts 16,384 are remembered, and each frame brings new ones: more than 10 MB.
     if isinstance(cut := vars(Segment).get("_split_cells"), classmethod):
         Segment._split_cells = classmethod(lru_cache(CUTS)(inspect.unwrap(cut.__func__)))  # type: ignore[arg-type,assignment,method-assign]  # noqa: SLF001
-    # 1024 answers to `query_one` for each widget and 16 sizes of it, most of which are outdated with the next dialog or mode.
-    dom.LRUCache = lambda maxsize: LRUCache(min(maxsize, ANSWERS))  # type: ignore[assignment,attr-defined,misc]
-    widget.LRUCache = lambda maxsize: LRUCache(min(maxsize, SIZES))  # type: ignore[assignment,attr-defined,misc]
+    # 1024 answers to `query_one` for each widget and 16 sizes of it, most of which are outdated with the next dialog or mode; and in a ring,
+    # which holds itself.
+    dom.LRUCache = lambda maxsize: FIFOCache(min(maxsize, ANSWERS))  # type: ignore[assignment,attr-defined,misc,return-value]
+    widget.LRUCache = lambda maxsize: FIFOCache(min(maxsize, SIZES))  # type: ignore[assignment,attr-defined,misc,return-value]
     # Seven caches for each line that is drawn, of which most lines use one: four fifths of what a line takes, and a sixth of all objects.
     Strip.__init__ = begin_strip  # type: ignore[assignment,method-assign]
     Strip.__getattr__ = cache_of_strip  # type: ignore[attr-defined]
     Strip.divide = divide_strip  # type: ignore[assignment,method-assign]
+    Widget._message_loop_exit = end_widget  # type: ignore[assignment,method-assign]  # noqa: SLF001
+    Timer._run_timer = run_timer  # type: ignore[assignment,method-assign]  # noqa: SLF001
+    Screen._message_loop_exit = end_screen  # type: ignore[assignment,method-assign]  # noqa: SLF001
     Compositor._arrange_root = arrange_root  # type: ignore[assignment,method-assign]  # noqa: SLF001

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import cast
+from weakref import ref
+
 from textual.cache import LRUCache
 from textual.css.styles import RenderStyles
 from textual.css.stylesheet import Stylesheet
@@ -35,12 +38,22 @@ class ParsedOnce(Stylesheet):
             node._component_styles = ComponentStyles(self, node)  # noqa: SLF001
 
 
+def release(styles: RenderStyles) -> None:
+    """Have the styles of a node that is gone hold it no longer: it goes at once, not with a full collection."""
+    for each in (styles.base, styles.inline):
+        each.node = None
+
+
 class ComponentStyles(dict[str, RenderStyles]):
     """The styles of a node's component classes, of those alone that were asked for."""
 
     def __init__(self, stylesheet: Stylesheet, node: DOMNode) -> None:
         super().__init__()
-        self._stylesheet, self._node = stylesheet, node
+        self._stylesheet, self._of = stylesheet, ref(node)  # which holds this
+
+    @property
+    def _node(self) -> DOMNode:
+        return cast("DOMNode", self._of())
 
     def __contains__(self, name: object) -> bool:
         if not super().__contains__(name) and isinstance(name, str) and name in self._node._get_component_classes():  # noqa: SLF001
@@ -53,6 +66,8 @@ class ComponentStyles(dict[str, RenderStyles]):
         self.update({name: self._styles_of(name) for name in before})
         if before != self:
             self._node.refresh()
+        for styles in before.values():
+            release(styles)
 
     def _styles_of(self, name: str) -> RenderStyles:
         # As Textual does it: by a node that is nowhere else.

@@ -20,19 +20,17 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from gradtop.trainer.record import clean
+from gradtop.tui.framework import garbage
 from gradtop.tui.framework.caches import keep_small
 from gradtop.tui.framework.callbacks import count_quickly
 from gradtop.tui.framework.key_order import OrderedKeys
 from gradtop.tui.framework.repaint import Repaint
 from gradtop.tui.terminal import Capabilities
 
-# A full collection takes a twentieth of a second, most of what a key may take; by itself it comes with the work of one.
-FULL_COLLECTION, NEVER = 60.0, 1_000_000
 HIDDEN = 0.5  # seconds
 REGIONS = 64
+FORGET_REGIONS = 60.0  # seconds
 LONGEST_COPY = 1 << 20  # characters
-# Sooner where much has piled up, as dialogs and modes come and go: in collections of the middle generation, each for some 7,000 objects more.
-PILED, PILED_EVERY = 4, 5.0
 
 
 def forget_regions(widgets: Iterable[object]) -> None:
@@ -43,11 +41,6 @@ def forget_regions(widgets: Iterable[object]) -> None:
                 if regions:
                     regions.clear()
                     regions.add(each.outer_size.region)
-
-
-def collect_what_piled_up() -> None:
-    if gc.get_count()[2] >= PILED:
-        gc.collect()
 
 
 dismiss, pump_timer = Screen.dismiss, MessagePump.set_timer
@@ -167,20 +160,11 @@ class TerminalApp(OrderedKeys):
             self.push_screen(Palette(id="--command-palette"))
 
     def collect_garbage(self) -> None:
-        """From the first frame on; `open_screen` has put it off. All that lives is looked through once a minute, or when much piled up, not in the way of a key."""
+        """From the first frame on; `open_screen` has put it off."""
         if gc.isenabled():
             return
-        young, middle, _ = gc.get_threshold()
-        gc.set_threshold(young, middle, NEVER)
-        # What there is now stays, and is not looked through again: of its 100,000 objects a thousand would be found to be garbage, in 40 ms.
-        gc.freeze()
-        gc.enable()
-        self.set_interval(FULL_COLLECTION, self._collect)
-        self.set_interval(PILED_EVERY, collect_what_piled_up)
-
-    def _collect(self) -> None:
-        forget_regions(list(self._registry))
-        gc.collect()
+        garbage.begin(self)
+        self.set_interval(FORGET_REGIONS, lambda: forget_regions(list(self._registry)))
 
     def copy_to_clipboard(self, text: str) -> None:
         """Copy; what is pasted into a shell types nothing but text."""

@@ -159,7 +159,7 @@ async def test_after_the_first_frame_garbage_is_collected_in_full_only_now_and_t
 ) -> None:
     run, _ = training
     thresholds, full = gc.get_threshold(), []
-    monkeypatch.setattr("gradtop.tui.framework.terminal_app.FULL_COLLECTION", 0.01)
+    monkeypatch.setattr("gradtop.tui.framework.garbage.EVERYTHING", 0.01)
 
     def seen(phase: str, about: dict[str, int]) -> None:
         full.extend([1] if phase == "stop" and about["generation"] == 2 else [])
@@ -174,6 +174,7 @@ async def test_after_the_first_frame_garbage_is_collected_in_full_only_now_and_t
     finally:
         gc.callbacks.remove(seen)
         gc.set_threshold(*thresholds)
+        gc.freeze()  # as tests/conftest.py does, what is imported
         gc.enable()
 
 
