@@ -32,6 +32,7 @@ PIXELS = "pixels"
 LABEL_SETS = "label_sets"  # several labels for each sample, each of which is there or not
 OF_CLASSES = (SAMPLES, CHARACTERS, TOKENS, TEXT_TOKENS)
 TOP = 5
+UNCOUNTED = 500  # steps from one evaluation to the next of data without a length, unless training.evaluate_every says otherwise
 TOP_CLASSES = 10  # from so many on: of fewer, five guesses at random hold the class more often than not
 
 

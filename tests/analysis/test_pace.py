@@ -35,9 +35,10 @@ COLUMNS = [column for column in REGISTRY[STEPS].columns if column.name in {LOSS,
 class Trained:
     """A run whose steps are recorded at any pace, in steps per second."""
 
-    def __init__(self, runs: Path, *, steps: int = 100_000, per_epoch: int = 0, evaluation: float = 0.0) -> None:
-        self.run: Run = new_run(runs, f"[training]\nbatch_size = {BATCH}\n", {"name": "heron"}, name="heron")
+    def __init__(self, runs: Path, *, steps: int = 100_000, per_epoch: int = 0, evaluation: float = 0.0, evaluate_every: int = 0) -> None:
+        self.run: Run = new_run(runs, f"[training]\nbatch_size = {BATCH}\nevaluate_every = {evaluate_every}\n", {"name": "heron"}, name="heron")
         self.steps, self.per_epoch, self.evaluation = steps, per_epoch, evaluation
+        self.evaluated_after = evaluate_every or per_epoch
         self.step, self.time, self.seconds = 0, NOW - 10_000.0, 0.0
         self._writer = SegmentWriter(self.run, STEPS, COLUMNS, first_step=1)
         self.reader = RunReader(self.run)
@@ -47,7 +48,7 @@ class Trained:
             self.step += 1
             self.time += 1 / pace
             self._writer.append(self.step, self.time, [1.0, BATCH * pace])
-            if self.per_epoch and self.step % self.per_epoch == 0:
+            if self.evaluated_after and self.step % self.evaluated_after == 0:
                 self.time += self.evaluation
 
     def compile(self, *seconds: float) -> None:
@@ -107,6 +108,20 @@ def test_evaluations_and_pauses_are_not_counted_in_the_pace_and_evaluations_are_
     pace = run.look()
     assert pace.slowdown == 0.0
     assert pace.left == pytest.approx(30 + 3 * 20, abs=0.5)
+
+
+@pytest.mark.parametrize("per_epoch", [0, 400])  # data without a length, and others
+def test_evaluations_within_epochs_are_in_the_time_left(tmp_path: Path, per_epoch: int) -> None:
+    run = Trained(tmp_path, steps=1000, per_epoch=per_epoch, evaluation=20.0, evaluate_every=50)
+    run.train(72, 10)  # 14 evaluations are done, five come within the rest and one at its end
+    assert run.look().left == pytest.approx(28 + 6 * 20, abs=0.5)
+
+
+def test_data_without_a_length_are_evaluated_every_500_steps(tmp_path: Path) -> None:
+    run = Trained(tmp_path, steps=2000)
+    run.evaluated_after, run.evaluation = 500, 30.0
+    run.train(60, 10)
+    assert run.look().left == pytest.approx(140 + 3 * 30, abs=0.5)
 
 
 def test_after_a_resume_the_pace_is_that_of_the_new_process(tmp_path: Path) -> None:

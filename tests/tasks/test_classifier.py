@@ -15,7 +15,7 @@ from torch.nn import functional
 from gradtop.trainer.data.dataset import DataInfo, Dataset
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.tasks.kinds.classification import ClassificationTask
-from gradtop.trainer.tasks.kinds.classification.classifier import Classifier
+from gradtop.trainer.tasks.kinds.classification.classifier import Classifier, TextUnits
 from gradtop.trainer.tasks.kinds.classification.labels import least_cross_entropy
 
 SEEDS = st.integers(0, 2**31)
@@ -125,3 +125,17 @@ def test_the_loss_of_a_constant_takes_the_weights_along() -> None:
     losses = [task.loss(torch.tensor([[0.0, logit]]).expand(100, 2), labels, smoothing=0.2).item() for logit in torch.linspace(-3, 3, 601).tolist()]
     assert found.constant_training_loss == pytest.approx(min(losses), rel=1e-4)
     assert least_cross_entropy([]) is None
+
+
+def test_the_baselines_of_tokens_are_those_of_their_frequencies() -> None:
+    outputs, targets = torch.randn(7, 5, 4), (torch.arange(35) ** 2 % 4).view(7, 5)
+    meter = Classifier(classes=4, text=TextUnits(characters=True)).meter()
+    for some in (slice(3), slice(3, 7)):
+        meter.add(outputs[some], targets[some])
+    shares = [float((targets == number).sum()) / 35 for number in range(4)]
+    entropy = -sum(share * math.log(share) for share in shares if share)
+    wanted = {"loss": entropy, "accuracy": max(shares), "perplexity": math.exp(entropy), "bits_per_character": entropy / math.log(2)}
+    assert meter.result().baselines == pytest.approx(wanted)
+    none = Classifier(classes=4).meter()
+    none.add(outputs[:1], torch.full((1, 5), -100))
+    assert not none.result().baselines

@@ -181,7 +181,7 @@ def test_a_language_model_has_perplexity_bits_per_character_and_tokens_wherever_
     capsys.readouterr()
     main(["show", run.id, "--runs", str(run.path.parent)])
     shown = capsys.readouterr().out
-    assert f"perplexity {significant(float(str(status.metrics['perplexity'])))}, bits per character " in shown
+    assert f"perplexity {significant(float(str(status.metrics['perplexity'])))} (baseline {significant(float(str(status.baselines['perplexity'])))}), bits per character " in shown
     assert f"best          perplexity {significant(float(str(status.best)))}" in shown
     main(["watch", run.id, "--runs", str(run.path.parent)])
     title, *lines = capsys.readouterr().out.splitlines()

@@ -91,7 +91,7 @@ def test_event_text(event: Mapping[str, Any]) -> str:
     found, known = (value if isinstance(value := event.get(name), dict) else {} for name in ("metrics", "baselines"))
     most = [LOSS, *(str(event.get(name) or "") for name in ("headline", "monitor"))]
     which = "by the best checkpoint, step" if event.get("best") else "by the checkpoint of step"
-    return f"test set of {number(whole(event.get('samples')))} samples, {which} {step_text(event)}: {test_metrics_text({name: found[name] for name in most if name in found}, known, most)}"
+    return f"test set of {number(whole(event.get('samples')))} samples, {which} {step_text(event)}: {test_metrics_text({name: found[name] for name in most if name in found}, known)}"
 
 
 def left_out_text(event: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from gradtop.trainer.analysis.significance import moments
+from gradtop.trainer.metrics import UNCOUNTED
 from gradtop.trainer.record import Event, EventKind, RunReader, Series, Status, effective
 from gradtop.trainer.record.streams.registry import SAMPLES_PER_S, STEPS
 from gradtop.trainer.record.streams.segment import Segment
@@ -21,7 +22,7 @@ SUSTAINED = 5.0  # seconds: a pace that was kept for less is not the best of a r
 BINS = 240
 SLOW = 2.0  # how many times slower than its best a run is before that is worth a word
 FRESH = 1.0  # seconds of training for which what was found holds
-EPOCHS_BACK = 3  # evaluations that are timed
+EVALUATIONS_BACK = 3  # evaluations that are timed
 YOUNG = 4  # looks: with fewer, single steps tell the pace, so that one that compiled is passed over
 STEPS_BACK = 16  # of which the median is taken then
 FEWEST = 3
@@ -100,9 +101,9 @@ class Tracker:
         if seconds is None:
             return Pace(recent, best, mean_seconds_left(status) if since - 1 - status.began >= KNOWN else None)
         left = (status.steps - step) * seconds
-        if per_epoch := status.steps_per_epoch:
-            evaluations = -(-status.steps // per_epoch) - step // per_epoch
-            left += evaluations * self._evaluation(segments, step, per_epoch, samples)
+        if every := steps_between_evaluations(reader):
+            evaluations = -(-status.steps // every) - step // every
+            left += evaluations * self._evaluation(segments, step, every, samples)
         return Pace(recent, best, left)
 
     def _recent(self, segment: Segment, place: int, newest: Sequence[float], since: float) -> float:
@@ -122,10 +123,10 @@ class Tracker:
         found = warmed_up(self._looks, warm[1] + 1 if warm is not None else math.inf)
         return moments(found)[0] if found else math.nan
 
-    def _evaluation(self, segments: Sequence[Segment], step: int, per_epoch: int, samples: int) -> float:
+    def _evaluation(self, segments: Sequence[Segment], step: int, every: int, samples: int) -> float:
         """The seconds of an evaluation: the shortest of the last three, as one may hold a pause; before the first one of a process
         those of the process before it."""
-        ends = [float(end) for epoch in range(EPOCHS_BACK) if (end := (step // per_epoch - epoch) * per_epoch) > 0]
+        ends = [float(end) for back in range(EVALUATIONS_BACK) if (end := (step // every - back) * every) > 0]
         for segment in segments[:2]:
             place = segment.places.get(SAMPLES_PER_S)
             if place is None:
@@ -216,6 +217,15 @@ def samples_per_step(reader: RunReader) -> int:
         return 0
     size, accumulate = training.get("batch_size"), training.get("accumulate", 1)
     return size * accumulate if isinstance(size, int) and isinstance(accumulate, int) else 0
+
+
+def steps_between_evaluations(reader: RunReader) -> int:
+    """As many as `training.evaluate_every` says, else those of an epoch, or of data without a length the usual number; 0 where it is not known."""
+    training: Any = effective(reader.config, reader.status.changes).get("training")
+    every = training.get("evaluate_every") if isinstance(training, Mapping) else None
+    if isinstance(every, int) and every > 0:
+        return every
+    return reader.status.steps_per_epoch or (0 if reader.status.epochs or reader.meta.job != "train" else UNCOUNTED)
 
 
 def mean_seconds_left(status: Status) -> float | None:

@@ -36,6 +36,7 @@ from gradtop.trainer.data.dataset import Source, TrainingBatches, counts_epochs
 from gradtop.trainer.data.load import load_data
 from gradtop.trainer.data.sampling import draw_of, draw_text
 from gradtop.trainer.job import PROFILE
+from gradtop.trainer.metrics import UNCOUNTED
 from gradtop.trainer.models.build import build_model
 from gradtop.trainer.models.description import describe
 from gradtop.trainer.models.initialise import initialise as initialise_weights
@@ -68,7 +69,6 @@ from gradtop.trainer.training.text_sampler import check_prompt
 from gradtop.trainer.training.thread_tuning import ThreadTuner
 from gradtop.trainer.training.weight_mask import WeightMask
 
-UNCOUNTED = 500  # steps from one evaluation to the next of data without a length
 NO_SHAPES: Mapping[str, Any] = MappingProxyType({})
 
 

@@ -147,7 +147,6 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         waits_for,
     )
     from gradtop.trainer.job import DEFAULT_JOB
-    from gradtop.trainer.metrics import LOSS
     from gradtop.trainer.record import EventKind, RunState, clean
     from gradtop.trainer.record.classification import read_classification
 
@@ -189,10 +188,10 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         what = f" ({said})" if (said := loss_text(reader)) else ""
         yield "training", f"loss {figure(status.loss)}{what}, lr {figure(status.lr)}{norm}"
     if status.val_loss is not None:
-        yield "validation", clean(validation_text(status), 400)
+        yield "validation", clean(validation_text(status), 800)
         yield "best", best_text(status) or "–"
         if status.test:
-            yield "test", clean(f"{test_metrics_text(status.test, status.test_baselines, {LOSS, status.beside_loss, status.monitor})} (checkpoint of step {number(status.test_step)})", 400)
+            yield "test", clean(f"{test_metrics_text(status.test, status.test_baselines)} (checkpoint of step {number(status.test_step)})", 800)
         if (classes := read_classification(reader.run)) is not None:
             yield "classes", f"{classes_text(classes, status.beside_loss)} ({classes.when})"
     if samples := reader.samples():

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis import formatting
-from gradtop.trainer.record.streams.registry import LR
+from gradtop.trainer.analysis.text import metric_figure
+from gradtop.trainer.metrics import LOSS
+from gradtop.trainer.record.streams.registry import LR, VAL_LOSS
 from gradtop.tui.widgets.chart import Curve
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from gradtop.tui.ui_state import UiState
 
 MOST = 6
+VALIDATED = {VAL_LOSS: LOSS}
 KEY = "charts.picked"
 
 
@@ -40,6 +43,11 @@ def metric_line(curve: MetricCurve) -> Curve:
     """A metric as the one line of a chart; an amount of memory is given in its own units."""
     text = formatting.size(curve.last) if curve.unit == "B" and curve.last is not None else None
     return Curve("", curve.series, "a", value=curve.last, text=text)
+
+
+def baseline_note(curve: MetricCurve) -> list[tuple[str, str]]:
+    """What stands beside the newest value of a metric that a constant prediction has, too."""
+    return [] if curve.baseline is None else [("baseline", metric_figure(VALIDATED.get(curve.name, curve.name), curve.baseline))]
 
 
 def axis_of(curve: MetricCurve) -> bool | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from gradtop.trainer.record import Column, RunReader, Series, StreamReader, clean
-from gradtop.trainer.record.streams.registry import REGISTRY, shown_by
+from gradtop.trainer.record.streams.registry import EVALS, REGISTRY, shown_by
 from gradtop.tui.reading.chart_view import ChartView
 
 LONGEST, LONGEST_UNIT = 200, 20  # characters
@@ -29,13 +29,14 @@ class RecordedMetric:
 
 @dataclass(frozen=True, slots=True)
 class MetricCurve:
-    """A metric in the window that is seen, and its newest finite value; `unavailable` says why it is not measured."""
+    """A metric in the window that is seen, and its newest finite value; `unavailable` says why it is not measured. `baseline` is that of a constant prediction, where it is known."""
 
     name: str
     unit: str
     series: Series
     last: float | None
     unavailable: str = ""
+    baseline: float | None = None
 
 
 _known: WeakKeyDictionary[RunReader, tuple[Sequence[tuple[StreamReader, tuple[Column, ...]]], dict[str, RecordedMetric]]] = WeakKeyDictionary()
@@ -87,9 +88,11 @@ def fit(typed: str, name: str) -> tuple[int, int] | None:
     return 1, apart
 
 
-def curve_of(metric: RecordedMetric, view: ChartView, end: float, bins: int) -> MetricCurve:
-    """The curve from the first step to `end`, or in the window of the view."""
+def curve_of(metric: RecordedMetric, view: ChartView, end: float, bins: int, baselines: Mapping[str, object]) -> MetricCurve:
+    """The curve from the first step to `end`, or in the window of the view; `baselines` are those of the newest evaluation."""
     first, last = (0.0, end) if view.window is None else (view.window.first, view.window.last)
     series = metric.stream.series(metric.column, bins=bins, first=first, last=last)
     newest = metric.stream.last_finite(metric.column) if any(series.finite) else None  # else all of the stream would be searched
-    return MetricCurve(metric.name, metric.unit, series, newest[1] if newest is not None else None, clean(metric.stream.unavailable(metric.column), LONGEST))
+    known = baselines.get(metric.column) if metric.stream.stream == EVALS else None
+    baseline = float(known) if isinstance(known, int | float) and newest is not None else None
+    return MetricCurve(metric.name, metric.unit, series, newest[1] if newest is not None else None, clean(metric.stream.unavailable(metric.column), LONGEST), baseline)

@@ -64,6 +64,6 @@ def test_every_column_is_a_metric_and_names_match_by_words_and_by_letters(tmp_pa
     assert matching(there, "head grad") == ["grad_norm/head.weight", "grad_norm/head.bias"]
     assert "samples_per_s" in matching(there, "smps")
     assert not matching(there, "no such metric")
-    curve = curve_of(there["loss"], ChartView(Window(100.0, 199.0)), 400.0, 240)
+    curve = curve_of(there["loss"], ChartView(Window(100.0, 199.0)), 400.0, 240, {})
     assert (curve.series.x[0], curve.series.x[-1], len(curve.series.x)) == (100.0, 199.0, 100)
     assert curve.last == there["loss"].stream.tail(1)[0]["loss"]

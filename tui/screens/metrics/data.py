@@ -69,7 +69,7 @@ def _read(reader: RunReader, view: MetricsView) -> MetricsPart:
     names = [view.alone] if view.alone in there else matching(there, view.typed)
     newest, end = seen_to(reader)
     first = max(0, min(view.first, len(names) - 1))
-    curves = tuple(explained(curve_of(there[name], view.seen, end, BINS), reader) for name in names[first : first + view.count])
+    curves = tuple(explained(curve_of(there[name], view.seen, end, BINS, reader.status.baselines), reader) for name in names[first : first + view.count])
     return MetricsPart(
         tuple(names), len(there), first, curves, end, newest, clock_of(reader, view.seen), event_marks(reader.rare), checkpoint_marks(reader.events)
     )

@@ -13,7 +13,7 @@ from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.framework.mode_screen import bindings
 from gradtop.tui.framework.name_filter import NameFilter
 from gradtop.tui.framework.notices import no_run_text
-from gradtop.tui.framework.picks import axis_of, keep_picks, kept_picks, metric_line
+from gradtop.tui.framework.picks import axis_of, baseline_note, keep_picks, kept_picks, metric_line
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.screens.metrics.data import MetricsPart, MetricsView, read_metrics
 from gradtop.tui.widgets.line_chart import LineChart
@@ -69,7 +69,7 @@ class Metrics(StepsScreen):
                 if chart.border_title != title:
                     chart.border_title = title
                 chart.set_empty(curve.unavailable or "nothing measured")
-                chart.set_series([metric_line(curve)], log=axis_of(curve), marks=part.marks, notches=part.checkpoints, x_min=first, x_max=last)
+                chart.set_series([metric_line(curve)], notes=baseline_note(curve), log=axis_of(curve), marks=part.marks, notches=part.checkpoints, x_min=first, x_max=last)
         columns, _rows = self._shape
         grid = self.query_one("#grid")
         grid.styles.grid_size_columns = min(columns, max(1, len(part.curves)))

@@ -149,7 +149,7 @@ def read_picked(reader: RunReader, view: ChartView, end: float) -> tuple[MetricC
     from gradtop.tui.reading.metrics import all_metrics, curve_of
 
     there = all_metrics(reader)
-    return tuple(curve_of(there[name], view, end, BINS) for name in view.picked if name in there)
+    return tuple(curve_of(there[name], view, end, BINS, reader.status.baselines) for name in view.picked if name in there)
 
 
 def last_values(steps: StreamReader, evals: StreamReader, drawn: Mapping[str, Series]) -> dict[str, float]:

@@ -28,7 +28,7 @@ from gradtop.tui.format import ellipsis
 from gradtop.tui.framework.mode_screen import bindings
 from gradtop.tui.framework.notices import no_run_text
 from gradtop.tui.framework.paned import PanedScreen
-from gradtop.tui.framework.picks import MOST, axis_of, kept_picks, metric_line
+from gradtop.tui.framework.picks import MOST, axis_of, baseline_note, kept_picks, metric_line
 from gradtop.tui.reading.chart_view import ChartView
 from gradtop.tui.reading.snapshot import Facts, Snapshot
 from gradtop.tui.screens.overview.data import OverviewPart, read_overview
@@ -163,7 +163,7 @@ class Overview(PanedScreen):
                 self._picked[name] = curve.name
                 self.recall_axis(chart)
             chart.set_empty(curve.unavailable or "nothing measured")
-            chart.set_series([metric_line(curve)], log=axis_of(curve), marks=part.marks, notches=part.checkpoints, x_min=first, x_max=end)
+            chart.set_series([metric_line(curve)], notes=baseline_note(curve), log=axis_of(curve), marks=part.marks, notches=part.checkpoints, x_min=first, x_max=end)
         if len(part.picked) != self._picks:
             self._picks = len(part.picked)
             self.lay_out()

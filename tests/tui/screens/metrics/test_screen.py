@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,13 @@ async def test_what_is_put_on_the_overview_stays_there_for_every_run_and_screen(
         await screen.shows("cpu [%]  on Overview")
         await screen.press("p", "1")
         await screen.until(lambda: "tab" not in screen.keybar(), "one page")
+
+
+async def test_a_baseline_stands_beside_each_metric_that_has_one(tmp_path: Path, run: Run) -> None:
+    status = json.loads(run.status.read_text())
+    run.status.write_text(json.dumps({**status, "baselines": {"accuracy": 0.1014, "loss": 2.301}}))
+    async with piloted(tmp_path, run) as screen:
+        await screen.press("M", "slash", *"accuracy", "enter")
+        await screen.shows("baseline  0.1014")
+        await screen.press("slash", *"val_loss", "enter")
+        await screen.shows("baseline  2.30")

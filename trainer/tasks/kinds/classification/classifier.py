@@ -15,6 +15,7 @@ from gradtop.trainer.metrics import (
     ACCURACY,
     BITS_PER_CHARACTER,
     CHARACTERS,
+    LOSS,
     PERPLEXITY,
     SAMPLES,
     TEXT_TOKENS,
@@ -212,6 +213,7 @@ class ClassMeter:
         self._loss = self._right = self._top = self._weight = torch.zeros(())
         self._samples = 0
         self._counts: ClassCounts | None = None
+        self._tokens: Tensor | None = None  # how often each occurs
 
     def add(self, outputs: Tensor, targets: Tensor) -> None:
         if targets.dim() > 1:
@@ -231,6 +233,9 @@ class ClassMeter:
     def _add_tokens(self, outputs: Tensor, targets: Tensor) -> None:
         self._loss = self._loss.to(outputs.device) + functional.cross_entropy(outputs, targets, reduction="sum")
         self._right = self._right.to(outputs.device) + (outputs.argmax(1) == targets).sum()
+        # Below 0 is of no class.
+        counted = torch.bincount(targets.clamp_min(-1) + 1, minlength=outputs.shape[-1] + 1)[1:]
+        self._tokens = counted if self._tokens is None else self._tokens + counted
         self._samples += len(targets)
         if self._per_token is not None:
             self._per_token = self._per_token.to(targets.device)
@@ -241,7 +246,7 @@ class ClassMeter:
             return Score(math.nan)
         if self._counts is None:
             loss = self._loss.item() / self._samples
-            return Score(loss, self._right.item() / self._samples, of_tokens(loss, self._characters()))
+            return Score(loss, self._right.item() / self._samples, of_tokens(loss, self._characters()), baselines=self._of_frequencies())
         found = self._counts.result()
         plain = self._classifier.is_plain
         counted = self._samples if plain else sum(found.support)
@@ -252,6 +257,17 @@ class ClassMeter:
             further[TOP5_ACCURACY] = self._top.item() / counted
             baselines[TOP5_ACCURACY] = sum(sorted(found.support)[-TOP:]) / counted
         return Score(self._loss.item() / (self._samples if plain else self._weight.item()), found.right / counted, further, found, baselines)
+
+    def _of_frequencies(self) -> dict[str, float]:
+        """Of giving each token the probability that is its share: a unigram model of the validation text."""
+        if self._tokens is None:
+            return {}
+        counts = self._tokens.cpu().double()
+        if not counts.sum():
+            return {}
+        shares = counts[counts > 0] / counts.sum()
+        loss = float(-(shares * shares.log()).sum())
+        return {LOSS: loss, ACCURACY: float(shares.max()), **of_tokens(loss, self._characters())}
 
     def _characters(self) -> float | None:
         """Of one token, on average."""
