@@ -54,6 +54,11 @@ def test_every_example_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n
         script["COUNTS"].update(good=40, scratch=8, hole=4)
         script["main"](tmp_path / "plates")
         changes += [f"data.root={tmp_path / 'plates'}", "data.workers=0"]
+    if name == "mask_folder":
+        script = runpy.run_path(str(CONFIGS / "cells.py"))
+        monkeypatch.setitem(script["main"].__globals__, "COUNT", 20)
+        script["main"](tmp_path / "cells")
+        changes += [f"data.root={tmp_path / 'cells'}", "data.workers=0"]
     if name == "finetune":
         weights = tmp_path / "weights.pth"
         torch.save(resnet18(num_classes=7).state_dict(), weights)
