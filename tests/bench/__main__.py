@@ -26,7 +26,7 @@ NAMES = {
     "scalars": "recording twenty values",
     "live": "an open screen while a run goes on, and its keys",
     "pictures": "weights as pictures, of a run that trains and of one that ended",
-    "growth": "the memory of a screen in ten minutes of keys and steps",
+    "growth": "the memory of a screen in an hour's worth of keys",
     "restart": "from an edit to the first step of the new run, forked too; a live change",
     "changes": "a hundred live changes to a run of ten million steps",
     "server": "the torch server: counts, plans, a screen that opens beside a training, memory",
