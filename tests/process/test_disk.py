@@ -89,6 +89,7 @@ def test_where_the_reserve_is_used_up_too_the_end_is_asked_for_by_a_signal(
     run.reserve.mkdir()  # what nobody can free a block of
     occupy(small_disk)
     wait_until(lambda: read_status(run).dropped > 0, 60, "records to be lost")
+    occupy(small_disk)  # also what a torn record gave back
 
     assert main([command[0], str(run.path), *command[1:], "--timeout", "30"]) == 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ from gradtop.trainer.checkpoint.writer import CheckpointWriter
 from gradtop.trainer.job import job_events
 from gradtop.trainer.record import Event, EventKind, EventReader, Run, StreamReader, new_run, read_status
 from gradtop.trainer.record.events import FIELDS
+from gradtop.trainer.runtime.control import Control
+from gradtop.trainer.runtime.preparing import Preparation
 from gradtop.trainer.runtime.signals import Signals
 from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.training import loop
@@ -80,7 +83,10 @@ def trained(run: Run, watch: Callable[[Session], object] = lambda session: None,
 
 
 class SignalAtLook(Signals):
-    """As if SIGTERM came when the loop has looked `looks` times, which it does once before each step."""
+    """As if SIGTERM came when training has looked `looks` times, which it does once before each step and each batch of an evaluation.
+
+    How often the inbox is read, and how often is looked while data are prepared, depends on the time that it takes, and does not count.
+    """
 
     def __init__(self, looks: float = math.inf, then: Callable[[], object] = lambda: None) -> None:
         self._left = looks
@@ -94,9 +100,12 @@ class SignalAtLook(Signals):
 
     @property
     def received(self) -> int:
-        self._left -= 1
-        if self._left == -1:
-            self._then()
+        asks = sys._getframe(1)
+        of = asks.f_back
+        if asks.f_code is Control.due.__code__ and of is not None and of.f_code is not Preparation.__call__.__code__:
+            self._left -= 1
+            if self._left == -1:
+                self._then()
         return int(self._left < 0)
 
     @received.setter

@@ -100,7 +100,7 @@ def test_a_checkpoint_of_another_model_is_refused_with_a_sentence(tmp_path: Path
 
     after = read_status(run)
     assert after.error.startswith(
-        "could not be resumed: the checkpoint of step 1 does not fit: run.toml has changed (model.hidden [8] → [9]); the model is another ("
+        "could not be resumed: the checkpoint of step 2 does not fit: run.toml has changed (model.hidden [8] → [9]); the model is another ("
     )
     assert "gradtop fork" in after.error
     # The attempt leaves the run as it was.
@@ -140,7 +140,7 @@ def test_a_resume_that_fails_leaves_a_run_that_died_as_one_that_died(tmp_path: P
         assert work(run, resume=True) == 1
         reader = RunReader(run)
         reader.refresh()
-        assert (reader.state, reader.status.step) == ("died", 1)
+        assert (reader.state, reader.status.step) == ("died", 2)
 
     run.config.write_text(text)
     assert work(run, resume=True) == 0
