@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from gradtop.trainer.record import Run, new_run
+from gradtop.trainer.record import Run, new_run, read_status
+from tests.data.mask_files import write_pairs
 from tests.process.support import Worker, wait_for_step
 from tests.tasks.support import task_run
-from tests.training.runs import check_alike
+from tests.training.runs import check_alike, events
 
 TASKS = [
     ('kind = "regression"\nloss = "huber"', "slope", "r2"),
@@ -27,6 +28,37 @@ def own_run(folder: Path) -> Run:
     return new_run(folder, "\n".join([*tables, '[training]\nepochs = 60\nbatch_size = 16\ndevice = "cpu"\nthreads = 1\nseed = 3\n']), {})
 
 
+def mask_run(folder: Path, pictures: Path) -> Run:
+    """Masks in folders, with a test set."""
+    return new_run(folder, MASKS.format(root=pictures), {})
+
+
+MASKS = """
+[model]
+kind = "custom"
+target = "tests.tasks.data:pixel_classifier"
+
+[data]
+kind = "image_folder"
+root = "{root}"
+image_size = 8
+workers = 0
+
+[task]
+kind = "segmentation"
+
+[augment]
+flip = 0.5
+
+[training]
+epochs = 30
+batch_size = 4
+device = "cpu"
+threads = 1
+"""
+TESTED = '[model]\nkind = "mlp"\nhidden = [8]\n\n[data]\ntest = 0.3\n\n[training]\nepochs = 20\nbatch_size = 64\ndevice = "cpu"\nthreads = 1\nmetrics = ["auroc"]\n'
+
+
 @pytest.mark.parametrize(("task", "target", "score"), TASKS)
 def test_a_killed_run_resumes_bit_equal(tmp_path: Path, start: Callable[..., Worker], task: str, target: str, score: str) -> None:
     whole, killed = (task_run(tmp_path / name, task, target, arguments="samples = 200", epochs=40, training="seed = 3") for name in ("whole", "killed"))
@@ -35,6 +67,29 @@ def test_a_killed_run_resumes_bit_equal(tmp_path: Path, start: Callable[..., Wor
 
 def test_a_killed_run_of_an_own_task_on_dicts_resumes_bit_equal(tmp_path: Path, start: Callable[..., Worker]) -> None:
     check_killed(own_run(tmp_path / "whole"), own_run(tmp_path / "killed"), start, "hidden_norm")
+
+
+def test_a_killed_run_on_folders_of_masks_resumes_bit_equal(tmp_path: Path, start: Callable[..., Worker]) -> None:
+    for part, count in {"train": 14, "val": 3, "test": 4}.items():
+        write_pairs(tmp_path / "pictures" / part, count)
+    runs = [mask_run(tmp_path / name, tmp_path / "pictures") for name in ("whole", "killed")]
+    check_killed(*runs, start, "mean_iou")
+    check_tested(*runs)
+
+
+def test_a_killed_run_with_a_test_set_resumes_bit_equal(tmp_path: Path, start: Callable[..., Worker]) -> None:
+    runs = [new_run(tmp_path / name, TESTED, {}) for name in ("whole", "killed")]
+    check_killed(*runs, start, "auroc")
+    check_tested(*runs)
+
+
+def check_tested(whole: Run, killed: Run) -> None:
+    """By the same weights, with the same figures; again only where it was killed meanwhile."""
+    one, other = (read_status(run) for run in (whole, killed))
+    assert one.test
+    assert (one.test, one.test_step) == (other.test, other.test_step)
+    (event,) = events(whole, "test")
+    assert {each["samples"] for each in events(killed, "test")} == {event["samples"]}
 
 
 def check_killed(whole: Run, killed: Run, start: Callable[..., Worker], score: str) -> None:
