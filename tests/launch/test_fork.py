@@ -106,7 +106,7 @@ def test_a_run_without_a_checkpoint_says_how_to_get_one(tmp_path: Path) -> None:
     ],
 )
 def test_a_fork_that_cannot_train_is_refused(changes: list[str], words: str) -> None:
-    checkpoint = CheckpointInfo(16, 2, Path("step-000016.pt"))
+    checkpoint = CheckpointInfo(16, 2, path=Path("step-000016.pt"))
     said = "; ".join(fork_problems(BASE, apply_overrides(BASE, changes), checkpoint))
     assert said.startswith(words)
     assert bool(said) == bool(words)

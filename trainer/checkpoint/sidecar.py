@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gradtop.trainer.metrics import LOSS, rank_of
+from gradtop.trainer.metrics import LOSS
 from gradtop.trainer.record.checkpoint_file import REPLACED, of_weights
 from gradtop.trainer.record.files import read_file
+from gradtop.trainer.record.saved import CheckpointFacts
 from gradtop.trainer.record.writing import replace_whole
 
 SIDECAR_FORMAT = 1
@@ -18,28 +19,10 @@ LATER = frozenset({"bytes", "monitor", "monitor_mode", "note", "score"})  # whic
 
 
 @dataclass(frozen=True)
-class Saved:
-    """What the file beside a checkpoint tells a reader that has no torch; `score` is the value of the metric `monitor`, the best of which is the `monitor_mode`.
+class Saved(CheckpointFacts):
+    """As it is written, with the size of the file of weights."""
 
-    `note` says what was done to the weights beside training them, such as pruning.
-    """
-
-    step: int
-    epoch: int
-    val_loss: float | None = None
-    val_accuracy: float | None = None
-    best: bool = False
-    time: float = 0.0
     bytes: int = 0
-    monitor: str = LOSS
-    monitor_mode: str = "min"
-    score: float | None = None
-    note: str = ""
-
-    @property
-    def rank(self) -> float:
-        """The smaller, the better."""
-        return rank_of(self.val_loss, self.monitor, self.monitor_mode, self.score)
 
 
 def path_of(folder: Path, step: int) -> Path:

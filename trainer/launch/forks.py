@@ -40,7 +40,7 @@ def find_checkpoint(run: Run, wanted: str = "last") -> CheckpointInfo:
         return exact[0]
     path = Path(wanted).expanduser()
     if path.is_file():
-        return read_checkpoint(path.with_suffix(".json"), path.absolute()) or CheckpointInfo(0, 0, path.absolute())
+        return read_checkpoint(path.with_suffix(".json"), path.absolute()) or CheckpointInfo(0, 0, path=path.absolute())
     if not found:
         raise RecordError(f"{run.id} has no checkpoint yet. Write one: {how_to_write(run)}")
     there = ", ".join(str(one.step) for one in found)

@@ -6,11 +6,10 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from gradtop.trainer.metrics import LOSS, rank_of
 from gradtop.trainer.record import bounds
 from gradtop.trainer.record.checkpoint_file import of_weights
 from gradtop.trainer.record.events import Event, EventReader
@@ -19,6 +18,7 @@ from gradtop.trainer.record.layout import CONFIG, Run
 from gradtop.trainer.record.log import last_log_lines, log_tail
 from gradtop.trainer.record.meta import Meta, examine_meta
 from gradtop.trainer.record.samples import SampleReader, TextSample
+from gradtop.trainer.record.saved import CheckpointFacts
 from gradtop.trainer.record.state import RunState
 from gradtop.trainer.record.status import (
     DIED_AFTER,
@@ -32,26 +32,11 @@ from gradtop.trainer.record.status import (
 from gradtop.trainer.record.streams.reader import StreamReader, list_ranks
 
 
-@dataclass(frozen=True, slots=True)
-class CheckpointInfo:
-    """The fields of a checkpoint's JSON file; `path` is the file of weights, `note` what was done to them beside training."""
+@dataclass(frozen=True)
+class CheckpointInfo(CheckpointFacts):
+    """Of a checkpoint that is there; `path` is its file of weights."""
 
-    step: int
-    epoch: int
-    path: Path
-    val_loss: float | None = None
-    val_accuracy: float | None = None
-    best: bool = False
-    time: float = 0.0
-    monitor: str = LOSS
-    monitor_mode: str = "min"
-    score: float | None = None
-    note: str = ""
-
-    @property
-    def rank(self) -> float:
-        """The smaller, the better."""
-        return rank_of(self.val_loss, self.monitor, self.monitor_mode, self.score)
+    path: Path = field(kw_only=True)
 
 
 class RunReader:
@@ -197,7 +182,10 @@ class RunReader:
         if (found := self.checkpoints()) or not self.run.origin.is_file():
             return found
         note = read_checkpoint(self.run.origin.with_suffix(".json"), self.run.origin)
-        return [replace(note, best=False)] if note else [CheckpointInfo(0, 0, self.run.origin)]
+        return [replace(note, best=False)] if note else [CheckpointInfo(0, 0, path=self.run.origin)]
+
+
+CHECKPOINT = bounds.reads_of(CheckpointFacts)
 
 
 def read_checkpoint(note: Path, weights: Path) -> CheckpointInfo | None:
@@ -207,20 +195,6 @@ def read_checkpoint(note: Path, weights: Path) -> CheckpointInfo | None:
     except bounds.Unreadable:
         return None
     return CheckpointInfo(**{"epoch": 0, **values}, path=weights) if "step" in values else None
-
-
-CHECKPOINT: Mapping[str, Callable[[Any], Any]] = {
-    "step": bounds.count,
-    "epoch": bounds.count,
-    "val_loss": bounds.measured,
-    "val_accuracy": bounds.measured,
-    "best": bounds.flag,
-    "time": bounds.positive,
-    "monitor": bounds.text,
-    "monitor_mode": bounds.text,
-    "score": bounds.measured,
-    "note": bounds.text,
-}
 
 
 def read_config(run: Run) -> Mapping[str, Any]:

@@ -113,7 +113,7 @@ def test_what_was_typed_stays_over_another_base() -> None:
 
 
 def checkpoint(step: int, epoch: int) -> CheckpointInfo:
-    return CheckpointInfo(step, epoch, Path(f"step-{step:06d}.pt"))
+    return CheckpointInfo(step, epoch, path=Path(f"step-{step:06d}.pt"))
 
 
 def test_a_start_forks_from_the_newest_checkpoint_and_says_why_where_it_cannot() -> None:
@@ -134,7 +134,7 @@ def test_a_start_forks_from_the_newest_checkpoint_and_says_why_where_it_cannot()
 def test_what_a_fork_keeps_and_drops_is_told_before() -> None:
     draft = Draft(Config())
     draft.type("optimizer.kind", "sgd")
-    checkpoint = CheckpointInfo(40, 4, Path("step-000040.pt"))
+    checkpoint = CheckpointInfo(40, 4, path=Path("step-000040.pt"))
     kept, dropped = consequences_of(draft, checkpoint)
     assert "all weights" in kept
     assert "the optimizer's state" in dropped
