@@ -15,6 +15,7 @@ from textual.widget import Widget
 
 from gradtop.tui.app import GradtopApp
 from gradtop.tui.framework.header import Header
+from gradtop.tui.framework.key_bar import KeyBar
 from gradtop.tui.framework.mode_screen import READING
 from gradtop.tui.framework.stylesheet import ParsedOnce
 from gradtop.tui.widgets.line_chart import LineChart
@@ -84,6 +85,37 @@ async def test_each_widget_is_styled_once_before_it_is_first_seen(tmp_path: Path
             again = [node for node in set(styled) if styled.count(node) > 1 and not isinstance(node, Screen) and not node.has_focus]
             assert not again, (mode, again)
             styled.clear()
+
+
+async def test_the_key_bar_looks_once_for_what_acts_and_matches_no_selector_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, _ = fake_run(tmp_path / "runs", state="done", steps=1204)
+    looked: list[str] = []
+    acting, query = KeyBar._acting, DOMNode.query
+
+    def look(bar: KeyBar) -> Any:
+        looked.append("acting")
+        return acting(bar)
+
+    def match(node: DOMNode, *asked: Any) -> Any:
+        looked.append("query")
+        return query(node, *asked)
+
+    async with piloted(tmp_path, run, interval=60) as screen:
+        for mode in ("overview", "weights"):
+            screen.app.action_mode(mode)
+            await screen.until(lambda: screen.mode.is_read and not screen.app.hides, "a frame of it")
+            bar = screen.mode.query_one(KeyBar)
+            with monkeypatch.context() as patched:  # nothing else runs meanwhile
+                patched.setattr(KeyBar, "_acting", look)
+                patched.setattr(DOMNode, "query", match)
+                bar._strip = None
+                bar.redraw()
+                bar.render_line(0)
+                assert looked == ["acting"], mode
+                bar._strip = None  # as after another size: what acts may have changed since
+                bar.render_line(0)
+                assert looked == ["acting"] * 2, mode
+            looked.clear()
 
 
 async def test_tune_is_drawn_whole_once_when_it_is_first_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,8 @@ import os
 import select
 import signal
 from codecs import getincrementaldecoder
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from textual import constants
@@ -34,6 +36,7 @@ class TerminalDriver(LinuxDriver):
         super().__init__(*args, **options)
         self._ended, self._end = os.pipe()
         self._is_ending = False
+        self._held: list[str] | None = None  # of a frame that is being drawn
         self._attributes: list[Any] | None = None  # of the terminal, as we found it
 
     def start_application_mode(self) -> None:
@@ -87,6 +90,27 @@ class TerminalDriver(LinuxDriver):
             for event in parser.tick():
                 self.process_message(event)
         os.read(self._ended, 1)
+
+    @contextmanager
+    def in_one_piece(self) -> Iterator[None]:
+        """Hold what is written meanwhile, and write all of it at the end.
+
+        Textual (8.2) writes the begin of a frame before it draws it: its thread for writing takes turns with the drawing, and the terminal waits.
+        """
+        held: list[str] = []
+        self._held = held
+        try:
+            yield
+        finally:
+            self._held = None
+            if held:
+                self.write("".join(held))
+
+    def write(self, data: str) -> None:
+        if self._held is None:
+            super().write(data)
+        else:
+            self._held.append(data)
 
     def disable_input(self) -> None:
         if self._key_thread is not None and self._key_thread.is_alive():

@@ -40,6 +40,7 @@ class KeyBar(Widget):
         self._entries: list[tuple[int, int, str]] = []
         self._strip: Strip | None = None
         self._acted: list[KeyEntry] = []
+        self._is_asked = False  # whether `_acted` is what acts now
         self._is_full = False  # whether the modes had their titles; while somebody types it stays as it was
 
     def on_mount(self) -> None:
@@ -57,8 +58,11 @@ class KeyBar(Widget):
         shown = self.screen in self.app.screen_stack
         if shown and not self.screen.is_current:
             return
-        if not shown or self._strip is None or self._acting() != self._acted:
+        if not shown:
             self._strip = None
+            self.refresh()
+        elif (acting := self._acting()) != self._acted or self._strip is None:
+            self._acted, self._strip, self._is_asked = acting, None, True
             self.refresh()
 
     def on_click(self, event: events.Click) -> None:
@@ -73,7 +77,10 @@ class KeyBar(Widget):
         if self._strip is not None:
             return self._strip
         width = self.size.width
-        self._acted = self._acting()
+        if self._is_asked:
+            self._is_asked = False  # a moment ago, by `redraw`
+        else:
+            self._acted = self._acting()
         acting = [entry for entry in self._acted if entry[3] != SPARE]
         spare = [entry for entry in self._acted if entry[3] == SPARE and not self._typing]
         here = keys.mode_named(self._mode) if self._mode else None

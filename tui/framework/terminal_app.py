@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from rich.console import RenderableType
@@ -178,7 +179,8 @@ class TerminalApp(OrderedKeys):
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         update = Repaint.of(renderable) if isinstance(renderable, ChopsUpdate | LayoutUpdate) else renderable
-        super()._display(screen, update)  # type: ignore[arg-type]  # of such an update it asks nothing but its bytes
+        with getattr(self._driver, "in_one_piece", nullcontext)():
+            super()._display(screen, update)  # type: ignore[arg-type]  # of such an update it asks nothing but its bytes
         if isinstance(update, Repaint):
             self.written += update.size
 

@@ -103,3 +103,17 @@ def test_it_sleeps_while_nothing_is_typed_and_ends_at_once(typed: SimpleNamespac
     assert typed.looks() <= looks + 1
     typed.driver.disable_input()
     assert not typed.driver._key_thread.is_alive()
+
+
+def test_what_belongs_to_one_frame_is_written_in_one_piece(typed: SimpleNamespace) -> None:
+    written: list[str] = []
+    typed.driver._writer_thread = SimpleNamespace(write=written.append)
+    with typed.driver.in_one_piece():
+        typed.driver.write("begin")
+        typed.driver.write("end")
+        assert not written
+    with typed.driver.in_one_piece():
+        pass
+    typed.driver.write("later")
+    assert written == ["beginend", "later"]
+    typed.driver._writer_thread = None

@@ -178,16 +178,16 @@ class Weights(ModeScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in {"walk", "channel"}:
-            return True if any(pane.has_kernels for pane in self.query(PicturePane)) else None
+            return True if any(pane.has_kernels for pane in self.walk_children(PicturePane)) else None
         if action == "average":
-            return True if any(pane.has_average for pane in self.query(PicturePane)) else None
+            return True if any(pane.has_average for pane in self.walk_children(PicturePane)) else None
         if action in {"kernels", "map"}:
             return True if self._chosen else None
         return super().check_action(action, parameters)
 
     @property
     def is_inside(self) -> bool:
-        return bool(self.query(PicturePane)) and self.query_one(PicturePane).is_open
+        return any(pane.is_open for pane in self.walk_children(PicturePane))
 
     def copied(self) -> tuple[str, str]:
         part = self.snapshot.part
