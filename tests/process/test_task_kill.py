@@ -72,15 +72,15 @@ def test_a_killed_run_of_an_own_task_on_dicts_resumes_bit_equal(tmp_path: Path, 
 def test_a_killed_run_on_folders_of_masks_resumes_bit_equal(tmp_path: Path, start: Callable[..., Worker]) -> None:
     for part, count in {"train": 14, "val": 3, "test": 4}.items():
         write_pairs(tmp_path / "pictures" / part, count)
-    runs = [mask_run(tmp_path / name, tmp_path / "pictures") for name in ("whole", "killed")]
-    check_killed(*runs, start, "mean_iou")
-    check_tested(*runs)
+    whole, killed = (mask_run(tmp_path / name, tmp_path / "pictures") for name in ("whole", "killed"))
+    check_killed(whole, killed, start, "mean_iou")
+    check_tested(whole, killed)
 
 
 def test_a_killed_run_with_a_test_set_resumes_bit_equal(tmp_path: Path, start: Callable[..., Worker]) -> None:
-    runs = [new_run(tmp_path / name, TESTED, {}) for name in ("whole", "killed")]
-    check_killed(*runs, start, "auroc")
-    check_tested(*runs)
+    whole, killed = (new_run(tmp_path / name, TESTED, {}) for name in ("whole", "killed"))
+    check_killed(whole, killed, start, "auroc")
+    check_tested(whole, killed)
 
 
 def check_tested(whole: Run, killed: Run) -> None:

@@ -37,6 +37,10 @@ def alike(values: Sequence[float | None]) -> list[str]:
     decimals = max(0, 2 - math.floor(math.log10(least) + 1e-12))
     while decimals > 0 and all(round(size, decimals - 1) == size for size in sizes):
         decimals -= 1
+    # What is under 1 never reads as 1.
+    while decimals < formatting.NINES and any(size < 1 <= round(size, decimals) for size in sizes):
+        decimals += 1
+    values = [math.copysign(formatting.ALMOST, value) if value is not None and abs(value) < 1 <= round(abs(value), decimals) else value for value in values]
     return [
         "" if value is None else formatting.significant(value) if not math.isfinite(value) else f"{value:,.{decimals}f}".replace(",", formatting.THIN)
         for value in values

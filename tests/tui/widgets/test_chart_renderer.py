@@ -265,6 +265,9 @@ def test_the_legend_has_one_precision_and_lies_where_no_line_runs() -> None:
     assert alike([1.97, 0.7491, None]) == ["1.970", "0.749", ""]
     assert alike([9e-4, 1e-8]) == ["9e-4", "1e-8"]
     assert alike([0.98]) == ["0.98"]
+    assert alike([0.9997, 0.5]) == ["0.9997", "0.5000"]
+    assert alike([0.99996, 0.5]) == ["0.9999", "0.5000"]
+    assert alike([0.9996, 1.0]) == ["0.9996", "1.0000"]
     full = curve([0.0, 1.0] * 100)
     for values in ([2.0 - i / 100 for i in range(200)], [i / 100 for i in range(200)], full.mean):
         bare = picture(Curve("", curve(values)), width=60, height=12, x_max=199.0)
