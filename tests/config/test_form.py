@@ -26,6 +26,12 @@ def test_a_shown_number_is_exactly_the_number(value: float) -> None:
     assert float(float_text(value)) == value
 
 
+@pytest.mark.parametrize(("text", "shown"), [("Once ", '"Once "'), (' "', '" \\""'), ('"x"', '"\\"x\\""'), ("it's", "it's"), ("a b", "a b")])
+def test_a_text_that_would_be_read_as_another_is_shown_as_toml_writes_it(text: str, shown: str) -> None:
+    assert to_text(text) == shown
+    assert check_field(to_tables(Config()), "init.pretrained", to_text(text)) == (text, None)
+
+
 @given(configs())
 def test_the_texts_of_the_form_make_the_configuration(config: Config) -> None:
     assert check_form(form_texts(config)) == (config, {})

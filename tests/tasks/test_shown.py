@@ -36,7 +36,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
 def test_show_tells_the_metrics_of_a_regression_beside_their_baselines(regression: Run, said: Callable[..., str]) -> None:
     lines = {line.split()[0]: line for line in said("show", regression.path).splitlines() if line.strip()}
     assert "R² " in lines["validation"]
-    assert lines["validation"].count("(baseline") == 2  # of the loss and of R²
+    assert lines["validation"].count("(baseline") == 4  # of the loss, R², MAE and RMSE
     assert "MAE" in lines["validation"]
     assert "accuracy" not in lines["validation"] + lines["best"]
     assert "R² " in lines["best"]

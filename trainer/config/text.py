@@ -57,6 +57,8 @@ def to_text(value: Any) -> str:
             return ", ".join(map(to_text, value))
         case Mapping():
             return inline(value)
+        case str() if value != value.strip() or value[:1] in {'"', "'"}:
+            return inline(value)
         case _:
             return str(value)
 
