@@ -128,12 +128,32 @@ class Attention(nn.Module):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_the_bias_of_the_keys_of_an_attention_is_no_trouble(dtype: torch.dtype) -> None:
-    watched = network("digits_mlp.toml")
+    digits = network("digits_mlp.toml")
     torch.manual_seed(0)
     model = Attention()
-    watched = Watched(model, watched.images, watched.labels)
+    watched = Watched(model, digits.images, digits.labels)
     with torch.autocast("cpu", dtype, enabled=dtype is not torch.float32):
         healths = watched.train(torch.optim.AdamW(model.parameters(), 2e-3), 120)
     assert healths["key.bias"].state == "no effect"
     assert {healths[name].state for name in healths if name != "key.bias"} == {"fine"}
     assert set(watched.seen) == {"fine", "no effect"}
+
+
+class Multiplied(nn.Module):
+    """Two layers, the first of which has a bias that is multiplied by zero."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.head = nn.Linear(64, 32), nn.Linear(32, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        hidden = nn.functional.linear(images.flatten(1), self.first.weight, 0 * self.first.bias)
+        return self.head(hidden.relu())  # type: ignore[no-any-return]
+
+
+def test_a_bias_that_nothing_reaches_is_trouble_though_its_weight_learns() -> None:
+    digits = network("digits_mlp.toml")
+    torch.manual_seed(0)
+    model = Multiplied()
+    healths = Watched(model, digits.images, digits.labels).train(torch.optim.AdamW(model.parameters(), 2e-3), 120)
+    assert {name: health.state for name, health in healths.items() if health.state != "fine"} == {"first.bias": "zero"}

@@ -137,8 +137,9 @@ def assess_gradients(parameters: Sequence[Measured]) -> dict[str, GradientHealth
         if not healths[weight].is_trouble:
             healths[name] = NO_EFFECT
     for each in parameters:
-        # The bias of the keys of an attention: the softmax takes out what is added to all of them alike, and leaves rounding errors, of bf16 larger ones.
-        if healths[each.name].state in {"zero", "vanishing"} and each.weight in healths and healths[each.weight] == FINE:
+        # The bias of the keys of an attention: the softmax takes out what is added to all of them alike, and leaves rounding errors, of bf16 larger
+        # ones. A gradient of exactly zero is none of these: nothing reaches that bias.
+        if healths[each.name].state == "vanishing" and each.weight in healths and healths[each.weight] == FINE:
             healths[each.name] = NO_EFFECT
     return healths
 
