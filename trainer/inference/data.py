@@ -141,6 +141,16 @@ def class_names(state: TrainedState, source: Source) -> tuple[str, ...]:
     return state.class_names or tuple(source.fingerprint().classes)
 
 
+def source_or_outline(state: TrainedState) -> tuple[Source, UserError | None]:
+    """The data of the run, or where they cannot be had their outline, and why. Raises UserError where there is neither."""
+    try:
+        return load_source(state), None
+    except UserError as error:
+        if (shape := outline(state)) is None:
+            raise
+        return shape, error
+
+
 def outline(state: TrainedState) -> Source | None:
     """Data of the same shape without any sample, where the checkpoint and the configuration tell all that a model must know of them."""
     data, classes = state.config.data, (state.found.get("data") or {}).get("classes")

@@ -14,8 +14,7 @@ from gradtop.trainer.inference.data import (
     TRAINING,
     VALIDATION,
     class_names,
-    load_source,
-    outline,
+    source_or_outline,
     with_samples_of,
     with_test_set,
     with_training_part,
@@ -43,16 +42,12 @@ def evaluate_checkpoint(run: Run, path: Path, *, data: str = VALIDATION, device:
     gone: list[str] = []
 
     def load(state: TrainedState) -> Source:
-        try:
-            return load_source(state)
-        except UserError as error:
-            shape = outline(state)
-            if shape is None:
-                raise
-            if data in {VALIDATION, TRAINING, TEST}:
-                raise UserError(f"{error}; to evaluate on other samples, name them: --data PATH") from error
+        found, error = source_or_outline(state)
+        if error is not None and data in {VALIDATION, TRAINING, TEST}:
+            raise UserError(f"{error}; to evaluate on other samples, name them: --data PATH") from error
+        if error is not None:
             gone.append(f"the data of the run cannot be had: {error}")
-            return shape
+        return found
 
     trained = open_trained(state, load, compiled=True)
     config, source = state.config, trained.source

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gradtop.trainer.data.dataset import Source
 from gradtop.trainer.data.nested import ModelInputs, count_samples, first_tensor, inputs_text, map_tensors, take_rows
-from gradtop.trainer.inference.data import load_source, outline
+from gradtop.trainer.inference.data import source_or_outline
 from gradtop.trainer.inference.export.program import require_onnx, write_onnx, write_pt2
 from gradtop.trainer.inference.export.weights import write_safetensors
 from gradtop.trainer.inference.export.written import ToExport, WrittenModel
@@ -44,14 +44,10 @@ def export_model(run: Run, path: Path, to: str, part: Path, *, tell: Tell = lamb
     notes: list[str] = []
 
     def load(state: TrainedState) -> Source:
-        try:
-            return load_source(state)
-        except UserError as error:
-            shape = outline(state)
-            if shape is None:
-                raise
+        found, error = source_or_outline(state)
+        if error is not None:
             notes.append(f"compared on random inputs, as the data cannot be had: {error}")
-            return shape
+        return found
 
     trained = open_trained(state, load)
     batches = _batches(trained.source, real=not notes)
