@@ -82,3 +82,12 @@ async def test_the_page_of_classes_says_why_a_regression_has_none(tmp_path: Path
     async with piloted(tmp_path, regression) as screen:
         await screen.press("C")
         await screen.shows("not counted")
+
+
+async def test_the_page_of_all_metrics_takes_no_accuracy_for_one_that_is_not_finite(tmp_path: Path, regression: Run) -> None:
+    async with piloted(tmp_path, regression) as screen:
+        await screen.press("M")
+        await screen.shows("all metrics")
+        await screen.press("slash", *"accuracy", "enter")
+        await screen.shows("train_accuracy")
+        assert "not one finite value" not in screen.shown()

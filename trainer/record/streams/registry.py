@@ -133,7 +133,7 @@ REGISTRY: Mapping[str, Stream] = {
         Stream(
             EVALS,
             "Every evaluation on the validation set: loss, accuracy, the further metrics that the data allow, and those that code of the user measures, each a column after these.",
-            (Column(EPOCH), Column(LOSS), Column(ACCURACY), *(Column(name, sparse=True) for name in metrics.FURTHER)),
+            (Column(EPOCH), Column(LOSS), Column(ACCURACY, sparse=True), *(Column(name, sparse=True) for name in metrics.FURTHER)),
             shown_by=("overview", "metrics", "classes", "plot"),
             metrics={LOSS: VAL_LOSS, EPOCH: ""},
         ),
@@ -244,7 +244,7 @@ REGISTRY: Mapping[str, Stream] = {
             "parameters and those that are not zero, bytes of the weights in a file and compressed by zlib, median time of a forward pass of one sample and of a "
             "batch, each with that of the unpruned model in turns, and how far outputs without the removed channels are from those with zeros there.",
             (
-                Column(METHOD), Column(AMOUNT), Column(LOSS), Column(ACCURACY), Column(SCORE), Column(PARAMETER_COUNT), Column(NONZERO), Column(FILE_BYTES, "B"),
+                Column(METHOD), Column(AMOUNT), Column(LOSS), Column(ACCURACY, sparse=True), Column(SCORE), Column(PARAMETER_COUNT), Column(NONZERO), Column(FILE_BYTES, "B"),
                 Column(COMPRESSED_BYTES, "B"), Column(LATENCY, "s"), Column(BASE_LATENCY, "s"), Column(BATCH_LATENCY, "s"), Column(BASE_BATCH_LATENCY, "s"),
                 Column(DIFFERENCE, sparse=True),
             ),
