@@ -154,6 +154,14 @@ def test_rows_with_missing_values_are_dropped_or_refused(file: Path) -> None:
     assert f"column area has no value in {len(lines)} rows (lines {', '.join(map(str, lines[:3]))} …)" in refused(file, missing="refuse")
 
 
+def test_no_value_is_made_in_the_way_for_which_pyarrow_imports_pandas(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def scalar(*given: object, **_: object) -> None:
+        raise AssertionError(f"pyarrow.scalar, with {given}")
+
+    monkeypatch.setattr(pa, "scalar", scalar)
+    assert len(opened(file).labels) > 0
+
+
 def test_parquet_gives_what_csv_gives(file: Path) -> None:
     parquet.write_table(csv.read_csv(file, convert_options=csv.ConvertOptions(strings_can_be_null=True)), file.with_suffix(".parquet"))
     one, other = opened(file), opened(file.with_suffix(".parquet"))
