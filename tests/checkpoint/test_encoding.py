@@ -112,6 +112,33 @@ def test_the_versions_of_a_modules_state_are_kept() -> None:
     assert back._metadata == state._metadata  # type: ignore[attr-defined]
 
 
+def test_a_parameter_stays_one_and_a_memory_view_keeps_its_format() -> None:
+    weight = torch.nn.Parameter(torch.ones(2, 3))
+    frozen, wanting = torch.nn.Parameter(torch.ones(2), requires_grad=False), torch.ones(2, requires_grad=True)
+    back = through_a_file([weight, frozen, wanting, weight.detach(), weight * 2, memoryview(bytes(range(8))).cast("H", (2, 2))])
+    assert [type(each) for each in back[:5]] == [torch.nn.Parameter, torch.nn.Parameter, torch.Tensor, torch.Tensor, torch.Tensor]
+    assert [each.requires_grad for each in back[:5]] == [True, False, True, False, False]
+    assert back[0].data_ptr() == back[3].data_ptr()
+    assert back[5] == memoryview(bytes(range(8))).cast("H", (2, 2))
+    assert back[5].format == "H"
+
+
+def test_a_sparse_tensor_comes_back_as_one() -> None:
+    tensor = torch.arange(6.0).reshape(2, 3).to_sparse()
+    back = through_a_file(tensor)
+    assert back.layout == tensor.layout
+    assert torch.equal(back.to_dense(), tensor.to_dense())
+
+
+class Labelled(torch.Tensor):
+    pass
+
+
+def zone_of_a_file() -> zoneinfo.ZoneInfo:
+    file = io.BytesIO(b"TZif" + bytes(32) + (1).to_bytes(4, "big") + (4).to_bytes(4, "big") + bytes(6) + b"UTC\0")
+    return zoneinfo.ZoneInfo.from_file(file)
+
+
 class Tokenizer:
     pass
 
@@ -131,6 +158,10 @@ def local() -> object:
         (lambda: 1, "builtins.function, which a checkpoint cannot hold"),
         (local(), "Local, which cannot be found again by that name"),
         (type("Sub", (dict,), {})(), "Sub, which a checkpoint cannot hold"),
+        (torch.ones(2).as_subclass(Labelled), "a checkpoint cannot hold tests.checkpoint.test_encoding.Labelled; have the state consist of plain tensors"),
+        (torch.empty(2, device="meta"), "a checkpoint cannot hold a tensor on the device meta"),
+        (zone_of_a_file(), "a checkpoint cannot hold a time zone that zoneinfo.ZoneInfo does not find by its name"),
+        (np.array([(1, {})], dtype=[("a", int), ("b", object)]), "a checkpoint cannot hold an array of the dtype [('a'"),
     ],
 )
 def test_what_cannot_come_back_is_refused_by_its_key(value: object, what: str) -> None:
@@ -167,6 +198,8 @@ def test_a_checkpoint_calls_nothing_of_its_choosing(kind: str, value: object) ->
 
 def test_the_key_of_what_a_file_does_not_give_back_is_found() -> None:
     assert checkpoint.unreadable_key({"model": {"a": torch.ones(1), "b": {"c": Tokenizer()}}}) == "model.b.c"
+    zone = {TAG: "set", "value": [1, (2, {TAG: "ZoneInfo", "value": "No/Where"})]}
+    assert checkpoint.unreadable_key({"step": 1, "model": {"a": [zone]}}) == "model.a.0.1.1"
 
 
 def test_a_tensor_with_two_names_is_written_once_and_comes_back_as_one() -> None:

@@ -61,6 +61,10 @@ def keeping(channels, size, classes):
 
 def odd(channels, size, classes):
     return Keeping(channels * size * size, classes, {"tools": [object()]})
+
+def pictured(channels, size, classes):
+    from torchvision import tv_tensors
+    return Keeping(channels * size * size, classes, {"shown": tv_tensors.Image(torch.zeros(3, 4, 4))})
 """
 
 CONFIG = """
@@ -130,3 +134,11 @@ def test_a_working_directory_that_is_gone_is_named(project: Path, monkeypatch: p
 
     said = [str(event["message"]) for event in events(run, "warning")]
     assert said == [f"the run's working directory {gone} cannot be entered (No such file or directory); relative paths and modules are looked up in {project}"]
+
+def test_a_tensor_that_no_checkpoint_could_give_back_ends_the_run_before_its_first_step(project: Path) -> None:
+    run = run_of(project, "pictured")
+
+    assert work(run) == 1
+
+    assert read_status(run).step == 0
+    assert read_status(run).error.startswith("model._extra_state.shown: a checkpoint cannot hold torchvision.tv_tensors._image.Image; have the state")

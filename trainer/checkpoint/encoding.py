@@ -7,11 +7,12 @@ checkpoint's choosing: classes are looked up among the modules that are imported
 from __future__ import annotations
 
 import collections
+import io
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gradtop.trainer.checkpoint.value_kinds import (
     DECODERS,
@@ -22,13 +23,15 @@ from gradtop.trainer.checkpoint.value_kinds import (
     pairs_of,
     type_name,
 )
-from gradtop.trainer.models.tied import Place, place_of
+from gradtop.trainer.models.tied import PLAIN_TENSORS, Place, is_plain_tensor, place_of
+from gradtop.trainer.runtime.device import out_of_memory
 from gradtop.trainer.runtime.errors import UserError
 
 TAG = "gradtop type"
 # Of these `weights_only` reads each as it was.
 PLAIN = frozenset({type(None), bool, float, complex, str, bytes, bytearray, torch.Size, torch.dtype, torch.device})
 KEYS = frozenset({type(None), bool, int, float, str, bytes})
+_COME_BACK: set[tuple[type, torch.layout, bool]] = set()  # kinds of tensors other than plain ones, each read back once
 LARGEST_INT = 1 << 1024  # pickle's LONG1 ends at 255 bytes, and weights_only knows no other
 
 
@@ -40,19 +43,49 @@ def encoded(value: Any, key: str = "", *, copy: bool = True) -> Any:
     """
     copies: dict[Place, tuple[Tensor, Tensor]] = {}  # with what was copied, so that nothing else takes its place meanwhile
 
-    def copied(tensor: Tensor) -> Tensor:
+    def of_tensor(tensor: Tensor) -> Tensor:
+        if not is_plain_tensor(tensor):
+            return _encode_odd(tensor, copy=copy)
+        if not copy:
+            return tensor
         # A weight with two names stays one, in memory and in the file.
         place = place_of(tensor)
         if place is None:
-            return tensor.detach().to("cpu", copy=True)
+            return _as_it_trains(tensor.detach().to("cpu", copy=True), tensor)
         if place not in copies:
             copies[place] = tensor, tensor.detach().to("cpu", copy=True)
-        return copies[place][1]
+        return _as_it_trains(copies[place][1], tensor)
 
     try:
-        return _encode(value, key, copied if copy else lambda tensor: tensor)
+        return _encode(value, key, of_tensor)
     except RecursionError:
         raise UserError(f"{key or 'the state'} is nested too deeply for a checkpoint, or holds itself") from None
+
+
+def _as_it_trains(copied: Tensor, tensor: Tensor) -> Tensor:
+    """A parameter stays one, and so does what requires a gradient; the graph behind it is no part of a state."""
+    if isinstance(tensor, nn.Parameter):
+        return nn.Parameter(copied, requires_grad=tensor.requires_grad)
+    return copied.detach().requires_grad_() if tensor.requires_grad and tensor.is_leaf else copied
+
+
+def _encode_odd(tensor: Tensor, *, copy: bool) -> Tensor:
+    """Raises NotHeld for one that has no values to copy, or that does not come back from a file."""
+    try:
+        copied = tensor.detach().to("cpu", copy=True)
+        kind = type(tensor), tensor.layout, tensor.is_quantized
+        if kind not in _COME_BACK:
+            file = io.BytesIO()
+            torch.save(copied, file)
+            file.seek(0)
+            torch.load(file, weights_only=True)
+            _COME_BACK.add(kind)
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        what = type_name(type(tensor)) if type(tensor) not in PLAIN_TENSORS else "a tensor on the device meta" if tensor.is_meta else "a nested tensor"
+        raise NotHeld(f"a checkpoint cannot hold {what}; have the state consist of plain tensors, such as tensor.as_subclass(torch.Tensor)") from error
+    return copied if copy else tensor
 
 
 def _encode(value: Any, key: str, of_tensor: Callable[[Tensor], Tensor]) -> Any:
@@ -61,7 +94,10 @@ def _encode(value: Any, key: str, of_tensor: Callable[[Tensor], Tensor]) -> Any:
 
     kind = type(value)
     if isinstance(value, Tensor):
-        return of_tensor(value)
+        try:
+            return of_tensor(value)
+        except NotHeld as error:
+            raise UserError(f"{key}: {error}") from None
     if kind in PLAIN or (kind is int and -LARGEST_INT < value < LARGEST_INT):
         return value
     if kind is list or kind is tuple:

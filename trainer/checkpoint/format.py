@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 import torch
 
+from gradtop.trainer.checkpoint.encoding import TAG, decoded
 from gradtop.trainer.checkpoint.sidecar import (
     Saved,
     is_replacing,
@@ -225,18 +226,26 @@ def set_aside(path: Path) -> None:
             rename(run_of(one), one, one.name + ".unreadable")
 
 
-def unreadable_key(state: State) -> str:
-    """The key of the first value that does not come back from a file; "" where all do."""
-    for key, value in state.items():
-        file = io.BytesIO()
-        torch.save(value, file)
-        file.seek(0)
-        try:
-            torch.load(file, map_location="cpu", weights_only=True)
-        except Exception:  # noqa: BLE001 - whatever keeps it from being read
-            inner = unreadable_key(value) if isinstance(value, dict) else ""
-            return f"{key}.{inner}" if inner else str(key)
-    return ""
+def unreadable_key(value: Any, key: str = "") -> str:
+    """The key of the first value in an encoded state that does not come back from a file as what it was; "" where all do."""
+    if _comes_back(value):
+        return ""
+    if isinstance(value, dict):
+        inner = [(key, value["value"])] if TAG in value else [(f"{key}.{name}" if key else str(name), each) for name, each in value.items()]
+    else:
+        inner = [(f"{key}.{at}", each) for at, each in enumerate(value)] if isinstance(value, list | tuple) else []
+    return next((found for name, each in inner if (found := unreadable_key(each, name))), key)
+
+
+def _comes_back(value: Any) -> bool:
+    file = io.BytesIO()
+    torch.save(value, file)
+    file.seek(0)
+    try:
+        decoded(torch.load(file, map_location="cpu", weights_only=True))
+    except Exception:  # noqa: BLE001 - whatever keeps it from being read
+        return False
+    return True
 
 
 def _first_line(error: BaseException) -> str:

@@ -144,6 +144,13 @@ def _random(state: tuple[Any, ...]) -> random.Random:
     return made
 
 
+def _encode_zone(value: zoneinfo.ZoneInfo, _: Inner) -> str:
+    try:
+        return zoneinfo.ZoneInfo(value.key).key
+    except (zoneinfo.ZoneInfoNotFoundError, TypeError, ValueError):
+        raise NotHeld("a checkpoint cannot hold a time zone that zoneinfo.ZoneInfo does not find by its name") from None
+
+
 def _time_parts(value: Any) -> list[Any]:
     return [value.hour, value.minute, value.second, value.microsecond, value.tzinfo]
 
@@ -169,7 +176,7 @@ KINDS: tuple[ValueKind, ...] = (
     (types.SimpleNamespace, lambda value, inner: inner(vars(value)), lambda fields: types.SimpleNamespace(**fields)),
     (slice, lambda value, inner: inner([value.start, value.stop, value.step]), lambda parts: slice(*parts)),
     (range, lambda value, _: [value.start, value.stop, value.step], lambda parts: range(*parts)),
-    (memoryview, lambda value, _: bytes(value), memoryview),
+    (memoryview, lambda value, _: [value.tobytes(), value.format, list(value.shape)], lambda parts: memoryview(parts[0]).cast(*parts[1:])),
     (dt.date, lambda value, _: _date_parts(value), lambda parts: dt.date(*parts)),
     (dt.time, lambda value, inner: [inner(_time_parts(value)), value.fold], lambda parts: dt.time(*parts[0], fold=parts[1])),
     (
@@ -183,7 +190,7 @@ KINDS: tuple[ValueKind, ...] = (
         lambda value, inner: [inner(value.utcoffset(None)), value.tzname(None)],
         lambda parts: dt.timezone(*parts) if parts[0] else dt.UTC,
     ),
-    (zoneinfo.ZoneInfo, lambda value, _: value.key, zoneinfo.ZoneInfo),
+    (zoneinfo.ZoneInfo, _encode_zone, zoneinfo.ZoneInfo),
     (decimal.Decimal, lambda value, _: str(value), decimal.Decimal),
     (fractions.Fraction, lambda value, inner: inner([value.numerator, value.denominator]), lambda parts: fractions.Fraction(*parts)),
     (uuid.UUID, lambda value, _: value.hex, uuid.UUID),
@@ -195,9 +202,11 @@ KINDS: tuple[ValueKind, ...] = (
 def _encode_array(value: Any, inner: Inner) -> list[Any]:
     import numpy as np
 
-    if value.dtype.hasobject:
+    if value.dtype == object:
         return ["O", list(value.shape), [inner(item, at) for at, item in enumerate(value.ravel().tolist())]]
     kind = value.dtype.str
+    if value.dtype.hasobject:
+        raise NotHeld(f"a checkpoint cannot hold an array of the dtype {value.dtype}; keep it as an array of objects, or as a list")
     if np.dtype(kind) != value.dtype:
         kind = [list(field) for field in inner(value.dtype.descr)]
         if _dtype(kind) != value.dtype:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gradtop.trainer.checkpoint import format as checkpoint
+from gradtop.trainer.checkpoint.encoding import decoded
 from gradtop.trainer.checkpoint.format import State
 from gradtop.trainer.checkpoint.sidecar import Saved, path_of
 from gradtop.trainer.record import EventKind, Run, StreamWriter, is_fork
@@ -147,11 +148,11 @@ class CheckpointWriter:
         Returns the error where the file system did not give it back at this moment. Raises OSError where the state itself does not come back.
         """
         try:
-            checkpoint.load(path, mapped=True)
-        except UserError as error:
+            decoded(checkpoint.load(path, mapped=True))
+        except Exception as error:  # noqa: BLE001 - what a value of a custom model's state raises as it is made again
             where = checkpoint.unreadable_key(state)
             if not where:
-                return error
+                return UserError(str(error))
             checkpoint.set_aside(path)
             self.unreadable = UserError(f"{where} cannot be read back from the checkpoint that was just written: {error}")
             raise OSError(str(self.unreadable)) from None

@@ -12,9 +12,15 @@ Place = tuple[object, ...]
 PLAIN_TENSORS = frozenset({Tensor, nn.Parameter, nn.Buffer})
 
 
+def is_plain_tensor(tensor: Tensor) -> bool:
+    """Whether its values lie in memory as they are: neither a subclass nor sparse, nested, quantized or without memory."""
+    strided = type(tensor) in PLAIN_TENSORS and tensor.layout == torch.strided
+    return strided and not (tensor.is_meta or tensor.is_quantized or tensor.is_nested)
+
+
 def place_of(tensor: Tensor) -> Place | None:
     """Two tensors are one where their places are equal, as long as both exist; None of a tensor without memory of its own to compare."""
-    if type(tensor) not in PLAIN_TENSORS or tensor.layout != torch.strided or tensor.is_meta or tensor.is_quantized or not tensor.numel():
+    if not is_plain_tensor(tensor) or not tensor.numel():
         return None
     return tensor.device, tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype, tensor.is_conj(), tensor.is_neg()
 
