@@ -123,6 +123,7 @@ def test_a_parameter_stays_one_and_a_memory_view_keeps_its_format() -> None:
     assert back[5].format == "H"
 
 
+@pytest.mark.filterwarnings("ignore:Validating sparse tensor")
 def test_a_sparse_tensor_comes_back_as_one() -> None:
     tensor = torch.arange(6.0).reshape(2, 3).to_sparse()
     back = through_a_file(tensor)

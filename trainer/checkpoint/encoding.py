@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import io
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -76,14 +77,16 @@ def _encode_odd(tensor: Tensor, *, copy: bool) -> Tensor:
         kind = type(tensor), tensor.layout, tensor.is_quantized
         if kind not in _COME_BACK:
             file = io.BytesIO()
-            torch.save(copied, file)
-            file.seek(0)
-            torch.load(file, weights_only=True)
+            with warnings.catch_warnings(action="ignore"):  # that sparse tensors are slow to check
+                torch.save(copied, file)
+                file.seek(0)
+                torch.load(file, weights_only=True)
             _COME_BACK.add(kind)
     except Exception as error:
         if out_of_memory(error):
             raise
-        what = type_name(type(tensor)) if type(tensor) not in PLAIN_TENSORS else "a tensor on the device meta" if tensor.is_meta else "a nested tensor"
+        layout = "a nested tensor" if tensor.is_nested else f"a tensor of the layout {tensor.layout}"
+        what = type_name(type(tensor)) if type(tensor) not in PLAIN_TENSORS else "a tensor on the device meta" if tensor.is_meta else layout
         raise NotHeld(f"a checkpoint cannot hold {what}; have the state consist of plain tensors, such as tensor.as_subclass(torch.Tensor)") from error
     return copied if copy else tensor
 
