@@ -6,11 +6,12 @@ import contextlib
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from gradtop.trainer.record.writing import write_atomically
+from gradtop.trainer.record.writing import remove_leftovers, write_atomically
 
 MOST_FILES, MOST_BYTES = 64, 256 << 20  # of all that is kept; what was used longest ago goes first
 LARGEST = 64 << 20  # bytes of one
@@ -62,7 +63,8 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def forget(folder: Path, *, pattern: str = "*.json", most_files: int = MOST_FILES, most_bytes: int = MOST_BYTES) -> None:
-    """Remove what was used longest ago, until so much is left. Raises OSError."""
+    """Remove what was used longest ago, until so much is left, and what processes left that were killed while they wrote. Raises OSError."""
+    remove_leftovers(folder, time.time())
     kept = size = 0
     there = sorted(((found.st_mtime_ns, found.st_size, path) for path in folder.glob(pattern) if (found := path.stat())), reverse=True)
     for _, bytes_of_it, path in there:

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.dlpack import from_dlpack
 
 from gradtop.trainer.data.kinds.table import faults
+from gradtop.trainer.data.kinds.table.cache import cached_table
 from gradtop.trainer.data.kinds.table.watched import MIB, read_watched
 from gradtop.trainer.runtime.errors import UserError
 
@@ -191,7 +192,8 @@ def _read_parquet(path: Path, key: str, only: Collection[str] | None) -> RawTabl
         names = list(about.schema_arrow.names)
         _check_memory(path, key, about.metadata.num_rows * len(names) * BYTES_OF_VALUE)
         taken = [name for name in names if only is None or name in only]
-        table = read_watched(path, _bytes_of(about.metadata, taken), lambda file: parquet.read_table(file, columns=taken))
+        length = _bytes_of(about.metadata, taken)
+        table = cached_table(path, ["parquet", *taken], lambda: read_watched(path, length, lambda file: parquet.read_table(file, columns=taken)))
     except pa.ArrowException as error:
         raise UserError(f"{key}: {path} cannot be read as Parquet ({_first_line(error)})") from None
     return RawTable(path, key, table, names=list(table.column_names))
@@ -225,7 +227,8 @@ def _read_csv(path: Path, key: str, length: int, numbers: Collection[str], words
             is_number = name in numbers or (name not in words and _is(kind, "integer", "floating"))
             taken[name] = pa.float64() if is_number else kind if _is(kind, "temporal") and name not in words else pa.string()
         convert = csv.ConvertOptions(strings_can_be_null=True, column_types=taken)
-        table = read_watched(path, length, lambda file: csv.read_csv(file, parse_options=parse, convert_options=convert))
+        how = ["csv", delimiter, *(f"{name}: {kind}" for name, kind in taken.items())]
+        table = cached_table(path, how, lambda: read_watched(path, length, lambda file: csv.read_csv(file, parse_options=parse, convert_options=convert)))
     except pa.ArrowException as error:
         found = faults.find_fault(path, names or faults.header_of(head, delimiter), [name for name, kind in taken.items() if kind == pa.float64()], delimiter)
         raise UserError(f"{key}: {path}: {found or f'cannot be read as CSV ({_first_line(error)})'}") from None
