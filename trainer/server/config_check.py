@@ -30,6 +30,7 @@ from gradtop.trainer.server.previews import plan
 from gradtop.trainer.tasks.kinds.custom.own_task import OwnTask
 from gradtop.trainer.tasks.task import shape_text
 from gradtop.trainer.training.build import TrainingParts, build_to_measure
+from gradtop.trainer.training.check_metrics import check_own_metrics
 from gradtop.trainer.training.data_facts import BATCHES, FactFinder
 from gradtop.trainer.training.freeze import frozen_names
 from gradtop.trainer.training.plain_step import update
@@ -73,6 +74,7 @@ def check_config(config: Config, runs: Path, tell: Tell) -> dict[str, Any]:
         "epochs": training.epochs,
     }
     with with_a_sentence(training):
+        check_own_metrics(config, parts.model, parts.source, parts.compute.task, parts.device)
         about |= {"loss": loss_of(parts, first), "memory": memory_of(config, parts, first, usage)}
     planned = plan(config, parts.per_epoch)
     rates = dict(planned["points"])

@@ -22,7 +22,7 @@ class Score:
     and `further` metrics by name; `baselines` are those of the best constant prediction, where they are known.
 
     `classes` is what they were counted from, None where a sample has several labels; it belongs to one evaluation and to no checkpoint. `notes` are
-    sentences on what could not be measured, or not exactly.
+    sentences on what could not be measured, or not exactly; `faults` those on metrics, by name, whose code has failed.
     """
 
     loss: float
@@ -31,6 +31,7 @@ class Score:
     classes: Classification | None = field(default=None, compare=False, repr=False)
     baselines: Mapping[str, float] = field(default_factory=dict, compare=False)
     notes: Sequence[str] = field(default=(), compare=False)
+    faults: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def of(self, metric: str) -> float:
         """The value of a metric; nan where it is not measured."""
@@ -69,11 +70,12 @@ class MetricInputs(NamedTuple):
 
 
 class PartResult(NamedTuple):
-    """Values, those of the best constant prediction, and what is to be said of them."""
+    """Values, those of the best constant prediction, what is to be said of them, and why they could not be computed."""
 
     values: Mapping[str, float]
     baselines: Mapping[str, float] = {}
     notes: Sequence[str] = ()
+    fault: str = ""
 
 
 class MeterPart(Protocol):

@@ -54,6 +54,7 @@ from gradtop.trainer.runtime.threads import default_threads, threads_of_environm
 from gradtop.trainer.tasks.build import build_task
 from gradtop.trainer.training import fork
 from gradtop.trainer.training.check import check_fit, check_kind, check_metrics, check_smoothing
+from gradtop.trainer.training.check_metrics import check_own_metrics
 from gradtop.trainer.training.check_tensors import check_tensors, check_trains, densify_gradients, lazy_parameters
 from gradtop.trainer.training.crowding import crowding
 from gradtop.trainer.training.evaluate import evaluation_batch
@@ -141,6 +142,8 @@ def prepare(context: RunContext) -> Session:
     # A run that is to be repeated to the last bit must not depend on what else a machine does.
     if device.type == "cpu" and not training.deterministic and not threads_of_environment():
         session.thread_tuner = ThreadTuner(default_threads(), pace=lambda: session.monitor.latest[SAMPLES_PER_S] or math.nan, clock=time.monotonic)
+    if state is None:
+        check_own_metrics(config, model, source, parts.compute.task, device)
     if state:
         control.last_set = state.get("last_set") or ""
         # Now, as the user's classes are imported.

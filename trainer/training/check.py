@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gradtop.trainer.config import Config, CustomData
 from gradtop.trainer.data.dataset import DataInfo, Source
-from gradtop.trainer.data.nested import ModelInputs, count_samples, first_tensor, inputs_text
+from gradtop.trainer.data.nested import count_samples, inputs_text
 from gradtop.trainer.metrics import ACCURACY, LOSS, metric_of, misfits_of_metrics, not_measured, own_name_of
 from gradtop.trainer.models.calling import call_model, outputs_of
 from gradtop.trainer.runtime.device import out_of_memory
@@ -77,7 +77,7 @@ def check_fit(config: Config, model: nn.Module, source: Source, task: TrainingTa
     # A batch of one is more than batch norm can train on, and says nothing of larger ones.
     for training in (False, True) if count_samples(inputs) > 1 else (False,):
         try:
-            with torch.no_grad(), left_alone(model, inputs, training=training):
+            with torch.no_grad(), model_left_alone(model, device, training=training):
                 outputs = outputs_of(call_model(model, inputs))
         except Exception as error:
             if out_of_memory(error) or isinstance(error, UserError):
@@ -95,7 +95,7 @@ def check_own_task(config: Config, model: nn.Module, source: Source, task: OwnTa
     """Two samples through the user's own task, in evaluation and in training; what it charts and what is monitored is known then. Raises UserError."""
     inputs, targets = next(iter(source.validation(2, device)))
     measure = Forward(device, config.training).measure
-    with torch.no_grad(), left_alone(model, inputs, training=False):
+    with torch.no_grad(), model_left_alone(model, device, training=False):
         returned = measure(task, model, inputs, targets)
     if task.measures_added:
         ReturnedMeter(task.added, task.target).add(returned)
@@ -107,7 +107,7 @@ def check_own_task(config: Config, model: nn.Module, source: Source, task: OwnTa
     charted = [name for name in found if name != LOSS]
     task.headline = monitored if monitored != LOSS else next((name for name in (ACCURACY, *charted) if name in charted), LOSS)
     if count_samples(inputs) > 1:
-        with left_alone(model, inputs, training=True):
+        with model_left_alone(model, device, training=True):
             measure(task, model, inputs, targets)
 
 
@@ -138,9 +138,8 @@ def check_metrics(config: Config, source: Source, task: TrainingTask) -> None:
 
 
 @contextlib.contextmanager
-def left_alone(model: nn.Module, inputs: ModelInputs, *, training: bool) -> Iterator[None]:
+def model_left_alone(model: nn.Module, device: torch.device, *, training: bool) -> Iterator[None]:
     """In a mode; afterwards the model and all random states are as they were."""
-    device = first_tensor(inputs).device
     before, devices = model.training, [device] if device.type == "cuda" else []
     # What it counts in training, such as the means of a batch norm; what is made only now has nothing to go back to.
     kept = {} if not training else {name: buffer.clone() for name, buffer in model.named_buffers()}

@@ -10,6 +10,7 @@ from gradtop.trainer.record import EventKind
 from gradtop.trainer.runtime.errors import NonFinite, NothingLearned, UserError
 
 if TYPE_CHECKING:
+    from gradtop.trainer.tasks.task import Score
     from gradtop.trainer.training.session import Session
 
 
@@ -54,6 +55,14 @@ def checkpoint_where_stopped(session: Session) -> str:
     except OSError as error:
         return _unsaved(session, error)
     return ""
+
+
+def check_monitored(session: Session, score: Score) -> None:
+    """Raises UserError where code of the user's fails that computes what decides which checkpoint is the best; a resume begins with this evaluation."""
+    if fault := score.faults.get(session.scores.monitored.name):
+        unsaved = checkpoint_where_stopped(session)
+        kept = unsaved or f"step {session.step} is kept: correct it, and go on with gradtop resume {session.run.id}"
+        raise UserError(f"{fault}; it is training.monitor, by which the best checkpoint is chosen. {kept[:1].upper()}{kept[1:]}")
 
 
 def _unsaved(session: Session, error: OSError) -> str:

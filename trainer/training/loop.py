@@ -9,7 +9,7 @@ from itertools import islice
 from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_norm
 
 from gradtop.trainer.runtime.control import Stop
-from gradtop.trainer.training.ending import checkpoint_where_stopped, end
+from gradtop.trainer.training.ending import check_monitored, checkpoint_where_stopped, end
 from gradtop.trainer.training.evaluate import evaluate
 from gradtop.trainer.training.phases import BETWEEN, LOADING, MONITORING, OPTIMIZER
 from gradtop.trainer.training.session import HyperparametersChanged, Session
@@ -102,6 +102,7 @@ def close_epoch(session: Session) -> None:
         measure=compute.forward_pass.measure,
         between=lambda: session.control.obey(session) if session.control.due() else None,
     )
+    check_monitored(session, score)
     session.record_score(score)
     session.keep_checkpoint_if_due()
     session.text_sampler.sample_if_due()

@@ -299,7 +299,7 @@ class Session:
         """Raises NonFinite where the score is not finite because a weight is not."""
         epoch = self.epoch_told
         self.evaluated = self.step
-        classes, notes, score = score.classes, score.notes, replace(score, classes=None, notes=())
+        classes, notes, score = score.classes, score.notes, replace(score, classes=None, notes=(), faults={})
         self.note(notes)
         self.generators.release()
         best = self.scores.record(score, epoch)

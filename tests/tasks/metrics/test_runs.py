@@ -8,12 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.config import load_config
 from gradtop.trainer.inference.evaluation import evaluate_checkpoint
 from gradtop.trainer.launch.custom_code import code_of_run, remember
-from gradtop.trainer.record import Run, read_status
+from gradtop.trainer.record import Run, new_run, read_status
+from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.worker import work
+from gradtop.trainer.server.config_check import check_config
+from gradtop.trainer.training import check_metrics
 from gradtop.tui.cli.main import main
+from tests.tasks.metrics import mine
 from tests.tasks.support import task_run
+from tests.training.own_task_configs import NESTED, PROJECT, own_task_config
 from tests.training.runs import check_alike, events, rows, stop_and_resume, tiny_run, trained
 
 MINE = "tests.tasks.metrics.mine"
@@ -24,7 +30,8 @@ MEASURED = ("auroc", "matthews_corrcoef", "top2_accuracy", "error_rate")
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    run = tiny_run(tmp_path_factory.mktemp("measured"), f'metrics = [{ADDED}, "{MINE}:raising"]\nmonitor = "auroc"')
+    run = tiny_run(tmp_path_factory.mktemp("measured"), f'metrics = [{ADDED}, "{MINE}:late"]\nmonitor = "auroc"')
+    mine.late.called, mine.late.times = 0, 2  # before training, and in the first epoch
     trained(run)
     return run
 
@@ -46,17 +53,62 @@ def test_the_best_evaluation_is_by_the_added_metric(measured: Run) -> None:
     assert (status.monitor, status.monitor_mode, status.best_epoch) == ("auroc", "max", 1 + areas.index(max(areas)))
 
 
-def test_a_metric_that_raises_costs_its_value_and_is_said_once(measured: Run) -> None:
-    said = [event["message"] for event in events(measured, "warning") if "raising" in event["message"]]
-    assert said == [f"training.metrics: {MINE}:raising raised ValueError: not of {SAMPLES} samples"]
-    assert all(math.isnan(value) for _, value in rows(measured, "evals", "raising"))
+def test_a_metric_that_raises_once_training_has_begun_costs_its_value_and_is_said_once(measured: Run) -> None:
+    said = [event["message"] for event in events(measured, "warning") if "late" in event["message"]]
+    assert said == [f"training.metrics: {MINE}:late raised ValueError: not of {SAMPLES} samples"]
+    assert [math.isnan(value) for _, value in rows(measured, "evals", "late")] == [False, True]
+
+
+def test_a_metric_that_raises_before_training_ends_the_run_and_the_check_of_its_config(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path, f'metrics = ["{MINE}:raising", "auroc", "{MINE}:words"]')
+    wanted = f"training.metrics: {MINE}:raising raised ValueError: not of {SAMPLES} samples; training.metrics: {MINE}:words returned str; one number is expected"
+    remember(code_of_run(run))
+    assert work(run) == 1
+    status = read_status(run)
+    assert (status.error, status.step) == (wanted, 0)
+    with pytest.raises(UserError) as caught:
+        check_config(load_config(run.config), tmp_path, lambda _: None)
+    assert str(caught.value) == wanted
+
+
+def test_what_the_first_batch_is_too_small_for_is_computed_of_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_metrics, "evaluation_batch", lambda _size: 8)
+    run = tiny_run(tmp_path, f'metrics = ["{MINE}:whole"]', epochs=1)
+    trained(run)
+    assert rows(run, "evals", "whole")[-1][1] == 0.5
+
+
+@pytest.mark.parametrize("task", ["", "own"])
+def test_a_monitored_metric_that_raises_ends_the_run_which_a_resume_continues_where_it_was(tmp_path: Path, task: str) -> None:
+    whole, broken = (_monitored(tmp_path / name, task) for name in ("whole", "broken"))
+    mine.late.called, mine.late.times = 0, 9
+    trained(whole)
+    mine.late.called, mine.late.times = 0, 2
+    remember(code_of_run(broken))
+    assert work(broken) == 1
+    status = read_status(broken)
+    step = rows(whole, "evals", "late")[1][0]  # that of the second evaluation
+    assert status.error.startswith(f"training.metrics: {MINE}:late raised ValueError: not of ")
+    assert status.error.endswith(f"; it is training.monitor, by which the best checkpoint is chosen. Step {step:.0f} is kept: correct it, and go on with gradtop resume {broken.id}")
+    assert len(rows(broken, "evals", "late")) == 1
+    mine.late.times = 9
+    trained(broken, resume=True)
+    check_alike(whole, broken, "late")
+
+
+def _monitored(folder: Path, task: str) -> Run:
+    settings = f'metrics = ["{MINE}:late"]\nmonitor = "late"\nmonitor_mode = "max"\n'
+    if task:
+        return new_run(folder, own_task_config(f"{NESTED}:reader", f"{NESTED}:encoded", f"{PROJECT}:own_loss", training=settings), {})
+    return tiny_run(folder, settings)
 
 
 def test_a_checkpoint_is_evaluated_with_them_as_it_was_recorded(measured: Run) -> None:
+    mine.late.times = 0
     found = evaluate_checkpoint(measured, max(measured.checkpoints.glob("*.pt")))
     assert found["as_recorded"]
     assert set(MEASURED) <= set(found["metrics"])
-    assert found["notes"] == [f"training.metrics: {MINE}:raising raised ValueError: not of {SAMPLES} samples"]
+    assert found["notes"] == [f"training.metrics: {MINE}:late raised ValueError: not of {SAMPLES} samples"]
 
 
 def test_show_and_ls_tell_them(measured: Run, capsys: pytest.CaptureFixture[str]) -> None:

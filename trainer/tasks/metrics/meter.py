@@ -52,11 +52,14 @@ class AddedMeter:
         if self._waiting:
             self._measure()
         score = self._meter.result()
-        further, baselines, notes = dict(score.further), dict(score.baselines), list(score.notes)
+        further, baselines, notes, faults = dict(score.further), dict(score.baselines), list(score.notes), dict(score.faults)
         for part in self._parts:
             found = part.result(score)
             # What the task measures by itself is not measured otherwise.
             further |= {name: value for name, value in found.values.items() if name not in score.metrics}
             baselines |= {name: value for name, value in found.baselines.items() if name not in score.baselines}
             notes += found.notes
-        return replace(score, further=further, baselines=baselines, notes=tuple(notes))
+            if found.fault:
+                notes.append(found.fault)
+                faults |= dict.fromkeys(found.values, found.fault)
+        return replace(score, further=further, baselines=baselines, notes=tuple(notes), faults=faults)

@@ -161,7 +161,7 @@ class CustomPart:
 
     def result(self, score: Score) -> PartResult:  # noqa: ARG002 - it has its own
         value = self._metric.result()
-        return PartResult({self._metric.name: value}, {}, (self._metric.trouble,) if self._metric.trouble else ())
+        return PartResult({self._metric.name: value}, fault=self._metric.trouble)
 
 
 def by_label(measured: MetricInputs) -> tuple[Tensor, Tensor]:

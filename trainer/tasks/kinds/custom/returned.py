@@ -100,7 +100,7 @@ class ReturnedMeter:
         wanted = {name: value for name, value in asked.items() if name not in own.metrics}
         baselines = {name: value for name, value in found.baselines.items() if name in wanted and (self._labels != VALUES or name not in _OF_A_MEAN)}
         accuracy = wanted.pop(ACCURACY, own.accuracy)
-        return replace(own, accuracy=accuracy, further={**own.further, **wanted}, baselines=baselines, notes=found.notes)
+        return replace(own, accuracy=accuracy, further={**own.further, **wanted}, baselines=baselines, notes=found.notes, faults=found.faults)
 
 
 # What a constant prediction is of, the mean of the training targets, only the code of the user knows.
