@@ -154,7 +154,7 @@ FURTHER = tuple(name for name in METRICS if name not in {LOSS, ACCURACY})
 # What the code of a user measures beside these: a name that is a column of `evals` and can be typed in a condition.
 OWN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,59}")
 MOST_OWN = 64
-NARROW = 8  # characters in a table
+NARROW = 12  # characters in a table
 TARGET = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 TOP_NAME = re.compile(r"top([1-9]\d{0,2})_accuracy")
 NO_NAMES = frozenset({"step", "time", "epoch", "val_loss", "seconds", "parameters"})  # of what stands beside them

@@ -92,8 +92,32 @@ def test_the_baseline_is_that_of_the_most_frequent_class() -> None:
     meter = Classifier(classes=3).meter()
     meter.add(torch.randn(10, 3), labels)
     constant = [0] * 10
-    wanted = {"accuracy": 0.8, "balanced_accuracy": balanced_accuracy_score(labels, constant), "f1": f1_score(labels, constant, average="macro")}
+    entropy = -sum(share * math.log(share) for share in (0.8, 0.1, 0.1))
+    wanted = {"loss": entropy, "accuracy": 0.8, "balanced_accuracy": balanced_accuracy_score(labels, constant), "f1": f1_score(labels, constant, average="macro")}
     assert meter.result().baselines == pytest.approx(wanted)
+
+
+@settings(max_examples=20, deadline=None)
+@given(SEEDS, st.booleans())
+def test_the_baseline_of_the_loss_is_the_least_that_one_prediction_for_all_samples_has(seed: int, weighted: bool) -> None:
+    outputs, labels = drawn(seed, 40, 3)
+    weights = torch.rand(3, generator=torch.Generator().manual_seed(seed)) + 0.1 if weighted else None
+    meter = Classifier(classes=3, weights=weights).meter()
+    meter.add(outputs, labels)
+    found = meter.result().baselines["loss"]
+    shares = torch.bincount(labels, minlength=3).double() * (1 if weights is None else weights.double())
+    constant = shares.clamp_min(1e-12).log().requires_grad_()
+    loss = functional.cross_entropy(constant.expand(40, 3), labels, weight=None if weights is None else weights.double())
+    assert found == pytest.approx(loss.item(), rel=1e-5)
+    # The loss is convex in the logits, so that where its gradient is zero, it is least.
+    (gradient,) = torch.autograd.grad(loss, constant)
+    assert gradient.abs().max() < 1e-9
+
+
+def test_a_focal_loss_has_no_baseline() -> None:
+    meter = Classifier(classes=3, focal=2.0).meter()
+    meter.add(*drawn(0, 12, 3))
+    assert set(meter.result().baselines) == {"accuracy", "balanced_accuracy", "f1"}
 
 
 def test_the_baseline_of_top_5_accuracy_is_the_share_of_the_five_most_frequent_classes() -> None:

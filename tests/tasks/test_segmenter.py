@@ -44,6 +44,8 @@ def test_metrics_are_those_of_scikit_learn_whatever_the_batches(seed: int, class
         assert found["mean_iou"] == pytest.approx(jaccard_score(wanted, predicted, average="macro"))
         assert found["dice"] == pytest.approx(f1_score(wanted, predicted, average="macro"))
     assert score.loss == pytest.approx(functional.cross_entropy(outputs, targets, ignore_index=255).item(), rel=1e-4)
+    shares = (wanted.bincount() / len(wanted)).double()
+    assert score.baselines["loss"] == pytest.approx(-(shares[shares > 0] * shares[shares > 0].log()).sum().item(), rel=1e-5)
     assert score.classes is not None
     table = confusion_matrix(wanted, said, labels=range(classes))
     assert list(score.classes.hits) == table.diagonal().tolist()
@@ -74,6 +76,13 @@ def test_a_batch_without_a_pixel_that_counts_has_no_gradient_but_a_finite_loss(l
     assert math.isfinite(found.item())
     assert outputs.grad is not None
     assert not outputs.grad.any()
+
+
+@pytest.mark.parametrize("loss", ["dice", "both"])
+def test_a_dice_loss_has_no_baseline(loss: str) -> None:
+    meter = segmenter(3, loss=loss).meter()
+    meter.add(*drawn(0, 3, 3))
+    assert set(meter.result().baselines) == {"accuracy", "mean_iou", "dice"}
 
 
 def test_an_evaluation_without_a_pixel_that_counts_has_no_metric() -> None:

@@ -43,11 +43,11 @@ def test_show_tells_the_metrics_of_a_regression_beside_their_baselines(regressio
     assert "classes" not in lines
 
 
-def test_ls_lists_the_score_of_a_regression_with_its_name(regression: Run, said: Callable[..., str]) -> None:
+def test_ls_lists_the_score_of_a_regression_under_its_name(regression: Run, said: Callable[..., str]) -> None:
     title, line = said("ls", "--runs", regression.path.parent).splitlines()
-    assert "score" in title.split()
+    assert "R²" in title.split()
     assert "accuracy" not in title.split()
-    assert " R²" in line
+    assert "R²" not in line
     (record,) = json.loads(said("ls", "--json", "--runs", regression.path.parent))
     assert (record["headline"], record["val_accuracy"]) == ("r2", None)
     assert set(record["baselines"]) == {"loss", "r2", "mae", "rmse"}

@@ -99,6 +99,10 @@ def skipped_text(status: Status) -> str:
     return f"the gradient scaler skipped {number(status.skipped_steps)} of {number(steps)} step{'s' * (steps != 1)}"
 
 
+# Beside the loss of runs that tell their accuracy.
+ACCURATE = frozenset({ACCURACY, PERPLEXITY})
+
+
 def best_text(status: Status) -> str:
     """Best value of the monitored metric, then lowest validation loss and highest accuracy, each with its epoch: `val loss 0.041 (epoch 9), accuracy 0.9889 (epoch 12)`;
     where that is no accuracy, what stands beside the loss in the best evaluation.
@@ -117,10 +121,6 @@ def best_text(status: Status) -> str:
     for text, epoch in found.values():
         by_epoch.setdefault(epoch, []).append(text)
     return ", ".join(f"{', '.join(texts)}{in_epoch(epoch)}" for epoch, texts in by_epoch.items())
-
-
-# Beside the loss of runs that tell their accuracy.
-ACCURATE = frozenset({ACCURACY, PERPLEXITY})
 
 
 def validation_text(status: Status) -> str:
@@ -144,26 +144,6 @@ def test_metrics_text(found: Mapping[str, object], known: Mapping[str, object]) 
 def baseline_text(status: Status, name: str) -> str:
     value = status.baselines.get(name)
     return f" (baseline {metric_figure(name, value)})" if isinstance(value, int | float) else ""
-
-
-def score_cell(status: Status) -> str:
-    """What stands beside the loss in the best evaluation, with its name: 0.912 R²; of classes and language models the accuracy as it is; – where there is none."""
-    if status.accuracy_at_best is not None and status.beside_loss in ACCURATE:
-        return share(status.accuracy_at_best)
-    value = status.metric_at_best(status.beside_loss)
-    return "–" if value is None or status.beside_loss == LOSS else f"{metric_figure(status.beside_loss, value)} {clean(metric_of(status.beside_loss).short, 12)}"
-
-
-def score_title(statuses: Iterable[Status]) -> str:
-    """Of a column of these: accuracy, or score where there are other metrics among them."""
-    return "score" if any(status.beside_loss not in {*ACCURATE, LOSS} and status.metric_at_best(status.beside_loss) is not None for status in statuses) else ACCURACY
-
-
-def best_cell(status: Status) -> str:
-    """The best value in a table: of the validation loss as it is, of another metric with its name: 0.9812 acc."""
-    if status.best is None:
-        return "–"
-    return significant(status.best) if status.monitor == LOSS else f"{significant(status.best)} {clean(status.monitored.short, 12)}"
 
 
 def classes_text(found: Classification, headline: str = ACCURACY) -> str:

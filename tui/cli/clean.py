@@ -120,15 +120,17 @@ def record(found: Cleaning, sizes: Mapping[Run, int], total: int, where: Mapping
 def print_selected(found: Cleaning, sizes: Mapping[Run, int], total: int, runs: Path) -> None:
     from gradtop.trainer.analysis.formatting import moment
     from gradtop.trainer.analysis.formatting import size as size_text
-    from gradtop.trainer.analysis.text import best_cell, state_text
+    from gradtop.trainer.analysis.metric_columns import best_cell, best_column
+    from gradtop.trainer.analysis.text import state_text
 
     now = time.time()
     if found.rows:
+        best = best_column(row.status for row in found.rows)
         cells = [
-            (shown_name(row), state_text(row), moment(row.status.ended or row.created, now), best_cell(row.status), size_text(sizes[row.run]), data)
+            (shown_name(row), state_text(row), moment(row.status.ended or row.created, now), best_cell(row.status, named=best.named), size_text(sizes[row.run]), data)
             for row, data in zip(found.rows, found.data, strict=True)
         ]
-        print_line("\n".join(table(("run", "state", "ended", "best", "size", "data"), cells, right=("best", "size"))))
+        print_line("\n".join(table(("run", "state", "ended", best.title, "size", "data"), cells, right=(best.title, "size"))))
         print_line(f"{runs_text(len(found.rows))}, {size_text(total)}; once moved, gradtop clean --trash frees the space")
     else:
         print_line(f"No run in {shown(runs)} is selected.")

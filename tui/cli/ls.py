@@ -27,9 +27,9 @@ those of columns (gradtop help keys lists them), keys of the configuration and
 metrics of evaluations. All must hold. --sort and --columns take the same names,
 --columns also `change`: what was changed, or why it failed.
 
-`best loss` is the lowest validation loss, or `best` the best value of another
-training.monitor, with its name; `accuracy` is that of the same evaluation.
-Runs without classes have their own metric there, with its name, under `score`.
+`best loss`, `best acc`, …: the best value of training.monitor; beside it, the
+accuracy or another metric of the same evaluation. Where these are not the same
+for all runs, the columns are `best` and `score`, and each value has its name.
 Sorted by a result, runs are ranked only among those of the same data, by best
 only of the same monitor. Pinned runs come first.
 
@@ -42,7 +42,7 @@ more than 200 of them are not in it, they are null, unless --findings is given.
   gradtop ls --columns state,optimizer.lr,best,f1,note --sort f1
   gradtop ls --json | jq -r '.[] | [.name, .best_val_accuracy] | @tsv'
 """
-TITLES = ("run", "state", "started", "took", "epoch", "val loss", "best loss", "accuracy", "changes or error")
+TITLES = ("run", "state", "started", "took", "epoch", "val loss")
 MOST_JUDGED = 200  # runs that have ended and are not in the cache, whose streams are read unasked: a few milliseconds each
 SHOWN = frozenset({"name", "state", "started", "duration", "epoch", "val_loss", "best", "accuracy"})  # fields that always have a column
 PINNED = "◆"
@@ -202,12 +202,13 @@ def records(rows: Sequence[RunRow], index: RunIndex, *, every: bool) -> list[dic
 
 def print_table(rows: Sequence[RunRow], view: RunsView) -> None:
     from gradtop.trainer.analysis.formatting import duration, moment
-    from gradtop.trainer.analysis.text import best_cell, score_cell, score_title, state_text
-    from gradtop.trainer.metrics import ACCURACY, LOSS
+    from gradtop.trainer.analysis.metric_columns import best_cell, best_column, score_cell, score_column
+    from gradtop.trainer.analysis.text import state_text
     from gradtop.trainer.record import clean
     from gradtop.tui.framework import states
 
     now = time.time()
+    best, score = (column([row.status for row in rows]) for column in (best_column, score_column))
     named = {name: [text_of(row, name) for row in rows] for name in extra_columns(rows, view)}
     lines = []
     for number, row in enumerate(rows):
@@ -222,19 +223,16 @@ def print_table(rows: Sequence[RunRow], view: RunsView) -> None:
                 duration(status.seconds) if status.seconds else "–",
                 f"{status.epoch}/{status.epochs}" if status.epochs else "–",
                 figure(status.val_loss),
-                best_cell(status),
-                score_cell(status),
+                best_cell(status, named=best.named),
+                score_cell(status, named=score.named),
                 *(texts[number] for texts in named.values()),
                 row.change,
             )
         )
-    known = TITLES if all(row.status.monitor == LOSS for row in rows) else tuple("best" if title == "best loss" else title for title in TITLES)
-    score = score_title(row.status for row in rows)
-    known = tuple(score if title == ACCURACY else title for title in known)
-    titles = (*known[:-1], *(clean(name, 40) for name in named), known[-1])
+    titles = (*TITLES, best.title, score.title, *(clean(name, 40) for name in named), "changes or error")
     tones = {"state": [states.tone(row.state) for row in rows]}
     limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-    print_line("\n".join(table(titles, lines, right=TITLES[3:8], tones=tones, limit=limit, spare=SPARE)))
+    print_line("\n".join(table(titles, lines, right=titles[3:8], tones=tones, limit=limit, spare=SPARE)))
 
 
 def print_chosen(rows: Sequence[RunRow], names: Sequence[str]) -> None:

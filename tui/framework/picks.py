@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis import formatting
-from gradtop.trainer.analysis.text import metric_figure
-from gradtop.trainer.metrics import LOSS
-from gradtop.trainer.record.streams.registry import LR, VAL_LOSS
+from gradtop.trainer.record.streams.registry import LR
 from gradtop.tui.widgets.chart import Curve
 
 if TYPE_CHECKING:
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
     from gradtop.tui.ui_state import UiState
 
 MOST = 6
-VALIDATED = {VAL_LOSS: LOSS}
 KEY = "charts.picked"
 
 
@@ -45,9 +42,9 @@ def metric_line(curve: MetricCurve) -> Curve:
     return Curve("", curve.series, "a", value=curve.last, text=text)
 
 
-def baseline_note(curve: MetricCurve) -> list[tuple[str, str]]:
+def baseline_note(value: float | None) -> list[tuple[str, float]]:
     """What stands beside the newest value of a metric that a constant prediction has, too."""
-    return [] if curve.baseline is None else [("baseline", metric_figure(VALIDATED.get(curve.name, curve.name), curve.baseline))]
+    return [] if value is None else [("baseline", value)]
 
 
 def axis_of(curve: MetricCurve) -> bool | None:

@@ -70,7 +70,7 @@ class Chart(NamedTuple):
     band_word: str = "healthy"
     marks: tuple[tuple[float, str], ...] = ()
     notches: tuple[tuple[float, str], ...] = ()
-    notes: tuple[tuple[str, str], ...] = ()
+    notes: tuple[tuple[str, str | float], ...] = ()
     x_min: float = 0.0
     x_max: float | None = None
     y_range: tuple[float, float] | None = None

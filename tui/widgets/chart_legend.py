@@ -62,14 +62,16 @@ def entries(chart: Chart, at: float | None, position: Position) -> list[LegendEn
         values.append(value)
         labels.append(label)
     best = [line for line in lines if line.best is not None] if at is None else []
-    shown = alike([*values, *(line.best[1] for line in best if line.best is not None)])
+    figures = [value for _, value in chart.notes if not isinstance(value, str)]
+    shown = alike([*values, *(line.best[1] for line in best if line.best is not None), *figures])
     found = []
     for line, label, words in zip(lines, labels, shown, strict=False):
         text = line.text if line.text is not None and at is None else words
         if text or label:
             found.append(LegendEntry(line, label, text))
-    found += [LegendEntry(None, f"{BEST} {line.best_label}", words) for line, words in zip(best, shown[len(values) :], strict=True)]
-    return [*found, *(LegendEntry(None, words, value) for words, value in chart.notes)]
+    further = iter(shown[len(values) :])
+    found += [LegendEntry(None, f"{BEST} {line.best_label}", next(further)) for line in best]
+    return [*found, *(LegendEntry(None, words, value if isinstance(value, str) else next(further)) for words, value in chart.notes)]
 
 
 class Legend:
@@ -116,20 +118,36 @@ class Legend:
             row.put(left + x + width - len(entry.value), entry.value, TONE["value"])
         return [(y + row, x - 1, x + width + 1) for row in range(len(found))]
 
-    def write_line(self, found: Sequence[LegendEntry], row: Cells, left: int) -> None:
-        """Write the entries beside each other, those that fit whole."""
-        x, end = left, len(row.text)
-        sampled = self._sampled(found, end - left)
+    def rows(self, found: Sequence[LegendEntry], room: int) -> list[list[LegendEntry]]:
+        """The entries beside each other, in as many rows of so many cells as they take; one that is wider than a row has none."""
+        rows: list[list[LegendEntry]] = []
+        left = 0
         for entry in found:
-            words = entry.words if end - left >= NARROW else ""
-            width = (4 if sampled and entry.line is not None else 0) + len(words) + (1 if words else 0) + len(entry.value)
-            if x + width > end:
-                break
-            if sampled and entry.line is not None:
-                x = row.put(x, self.sample(entry.line), tone_of(entry)) + 1
-            if words:
-                x = row.put(x, words, tone_of(entry)) + 1
-            x = row.put(x, entry.value, TONE["value"]) + GAP
+            width = self._cells(entry, found, room)
+            if width <= left:
+                rows[-1].append(entry)
+                left -= width + GAP
+            elif width <= room:
+                rows.append([entry])
+                left = room - width - GAP
+        return rows
+
+    def _cells(self, entry: LegendEntry, found: Sequence[LegendEntry], room: int) -> int:
+        words = entry.words if room >= NARROW else ""
+        return (4 if self._sampled(found, room) and entry.line is not None else 0) + len(words) + (1 if words else 0) + len(entry.value)
+
+    def write_rows(self, found: Sequence[LegendEntry], rows: Sequence[Cells], left: int) -> None:
+        """Write the entries into rows of their own, those that fit whole."""
+        room = len(rows[0].text) - left
+        sampled = self._sampled(found, room)
+        for row, some in zip(rows, self.rows(found, room), strict=False):
+            x = left
+            for entry in some:
+                if sampled and entry.line is not None:
+                    x = row.put(x, self.sample(entry.line), tone_of(entry)) + 1
+                if entry.words and room >= NARROW:
+                    x = row.put(x, entry.words, tone_of(entry)) + 1
+                x = row.put(x, entry.value, TONE["value"]) + GAP
 
     def sample(self, line: Curve | None) -> str:
         """Three cells of a line's pattern."""

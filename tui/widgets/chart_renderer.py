@@ -19,6 +19,7 @@ from gradtop.tui.widgets.projection import project
 
 RARE = 4  # columns of dots for each point, from which on the points are drawn as such
 ROWS_FOR_LEGEND = 4  # of the plot, below which it gives up none for the legend
+ROWS_BESIDE = 5  # that are left to it where it gives up more than one
 
 
 class ChartRenderer:
@@ -88,12 +89,19 @@ class ChartRenderer:
         canvas = self._canvas(frame)
         found = entries(chart, self.cursor, frame.position)
         spot = self._legend.place(found, canvas) if found and not self._top else None
-        if found and spot is None and not self._top and self.plot_height >= ROWS_FOR_LEGEND:
-            self._top, self._y = 1, None
+        if found and spot is None and (rows := self._rows_above(found, frame.width)) > self._top:
+            self._top, self._y = rows, None
             frame = self._fit(chart, limits)
             canvas = self._canvas(frame)
         self._frame = frame
         self._compose(frame, canvas, found, spot)
+
+    def _rows_above(self, found: Sequence[LegendEntry], room: int) -> int:
+        """How many the legend has, where no corner is free for it. They grow no more while the cursor moves, whose figures come and go."""
+        height = self._top + self.plot_height
+        if self.cursor is not None:
+            return self._top or int(height >= ROWS_FOR_LEGEND)
+        return max(min(len(self._legend.rows(found, room)), height - ROWS_BESIDE), int(height >= ROWS_FOR_LEGEND))
 
     def _compose(self, frame: Frame, canvas: Canvas, found: Sequence[LegendEntry], spot: tuple[int, int, int] | None) -> None:
         chart, left = frame.chart, frame.left
@@ -111,7 +119,7 @@ class ChartRenderer:
             self._draw_cursor(frame, rows, canvas, self.cursor)
         taken = self._legend.write(found, plot, left, frame.width, spot) if spot is not None else []
         if self._top:
-            self._legend.write_line(found, rows[0], left)
+            self._legend.write_rows(found, rows[: self._top], left)
         taken += frame.write_band(plot, canvas, taken)
         frame.write_marks(plot, canvas, taken)
         read = tuple(f"{entry.words} {entry.value}".strip() for entry in found)

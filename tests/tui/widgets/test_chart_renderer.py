@@ -281,6 +281,39 @@ def test_the_legend_has_one_precision_and_lies_where_no_line_runs() -> None:
             assert "│" not in found.rows[0].text
 
 
+def test_a_legend_without_a_free_corner_takes_the_rows_that_it_needs_and_leaves_the_plot_some() -> None:
+    full = curve([0.0, 1.0] * 100)
+    lines = (Curve("train (mixed images)", full), Curve("val", full, "b", best=(199.0, 1.0), best_label="at best val loss"))
+    notes = (("baseline", 0.1014),)
+
+    def said(height: int, cursor: float | None = None) -> list[str]:
+        found = picture(*lines, width=60, height=height, cursor=cursor, notes=notes, x_max=199.0)
+        assert found.plot_height + found.plot_top == height - 1
+        return ["".join(row.text).strip() for row in found.rows[: found.plot_top]]
+
+    first, second = said(12)
+    assert "train (mixed images) 1.000" in first
+    assert "val 1.000" in first
+    assert "◆ at best val loss 1.000" in second
+    assert second.endswith("baseline 0.101")
+    assert len(said(8)) == 2
+    assert len(said(7)) == len(said(5)) == 1
+    assert not said(4)
+    assert len(said(12, cursor=10.0)) == 1
+
+
+def test_the_legend_above_the_plot_keeps_its_rows_while_the_cursor_moves() -> None:
+    full = curve([0.0, 1.0] * 100)
+    chart = Chart((Curve("train (mixed images)", full), Curve("val", full, "b", best=(199.0, 1.0))), notes=(("baseline of a constant", "0.1"),), x_max=199.0)
+    found = ChartRenderer()
+    tops = []
+    for cursor in (None, 100.0, 199.0, None):
+        found.cursor = cursor
+        found.draw(chart, 60, 12)
+        tops.append(found.plot_top)
+    assert tops == [2, 2, 2, 2]
+
+
 def test_a_moving_average_is_bright_and_what_was_recorded_stays_dim() -> None:
     noisy = curve([1.0, 3.0] * 100)
     assert smoothed(noisy, 0.9).mean[0] == 1.0

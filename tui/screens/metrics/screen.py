@@ -69,7 +69,7 @@ class Metrics(StepsScreen):
                 if chart.border_title != title:
                     chart.border_title = title
                 chart.set_empty(curve.unavailable or "nothing measured")
-                chart.set_series([metric_line(curve)], notes=baseline_note(curve), log=axis_of(curve), marks=part.marks, notches=part.checkpoints, x_min=first, x_max=last)
+                chart.set_series([metric_line(curve)], notes=baseline_note(curve.baseline), log=axis_of(curve), marks=part.marks, notches=part.checkpoints, x_min=first, x_max=last)
         columns, _rows = self._shape
         grid = self.query_one("#grid")
         grid.styles.grid_size_columns = min(columns, max(1, len(part.curves)))

@@ -47,7 +47,7 @@ class OverviewPart(NamedTuple):
     """Series over steps; `end` is the right end of the step axis, which moves in leaps so that the picture stands still.
 
     `loss_terms` say what the training loss has in it beside the plain one; `last` has the newest finite value of each curve by its name in `gradtop plot`; `val_score` is the metric `score` beside the
-    loss: the accuracy, of a language model the perplexity; `baseline` is that of a constant prediction, NaN where it is not known. `best_loss` and `best_score` are (step, value) of the best evaluation, which is so by `monitored`.
+    loss: the accuracy, of a language model the perplexity; `baseline` and `loss_baseline` are those of a constant prediction, None where they are not known. `best_loss` and `best_score` are (step, value) of the best evaluation, which is so by `monitored`.
     `writes`: a language model leaves texts, of which `samples` are the newest, the newest first. `events` are the newest first, with what is routine folded; `all_events` are those in full.
     """
 
@@ -60,7 +60,8 @@ class OverviewPart(NamedTuple):
     val_loss: Series = EMPTY_SERIES
     score: str = ACCURACY
     val_score: Series = EMPTY_SERIES
-    baseline: float = math.nan
+    baseline: float | None = None
+    loss_baseline: float | None = None
     train_accuracy: Series = EMPTY_SERIES
     grad_norm: Series = EMPTY_SERIES
     lr: Series = EMPTY_SERIES
@@ -110,7 +111,8 @@ def read_overview(source: ReadContext, view: ChartView) -> OverviewPart:
         val_loss=val_loss,
         score=score,
         val_score=val_score,
-        baseline=float(known) if isinstance(known := reader.status.baselines.get(score), int | float) else math.nan,
+        baseline=known_baseline(reader, score),
+        loss_baseline=known_baseline(reader, LOSS),
         train_accuracy=train_accuracy,
         grad_norm=grad_norm,
         lr=lr,
@@ -131,6 +133,11 @@ def read_overview(source: ReadContext, view: ChartView) -> OverviewPart:
         writes=writes(reader),
         samples=tuple(reader.samples()[: -MOST_SAMPLES - 1 : -1]),
     )
+
+
+def known_baseline(reader: RunReader, metric: str) -> float | None:
+    """That of the newest evaluation."""
+    return float(known) if isinstance(known := reader.status.baselines.get(metric), int | float) and math.isfinite(known) else None
 
 
 def last_planned(plan: StreamReader) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
@@ -10,7 +9,7 @@ from textual.containers import Container
 
 from gradtop.trainer.analysis.formatting import percent
 from gradtop.trainer.analysis.preparation import preparation_of
-from gradtop.trainer.analysis.text import metric_figure, mixes_images
+from gradtop.trainer.analysis.text import mixes_images
 from gradtop.trainer.metrics import PERPLEXITY, metric_of
 from gradtop.trainer.record import RunState, clean
 from gradtop.trainer.record.streams.registry import (
@@ -105,14 +104,14 @@ class Overview(PanedScreen):
         if part.plain_loss.x:
             train.append(Curve("train without smoothing" if mixes else "train", part.plain_loss, "c", value=last.get(PLAIN_LOSS)))
         chart["loss"].set_series(
-            [*train, *val], log=None, marks=part.marks, notches=part.checkpoints, x_min=first, x_max=end
+            [*train, *val], notes=baseline_note(part.loss_baseline) if val else [], log=None, marks=part.marks, notches=part.checkpoints, x_min=first, x_max=end
         )
         right = [Curve(f"train{mixes}", part.train_accuracy, "a", value=last.get(TRAIN_ACCURACY))] if part.train_accuracy.x and part.score == ACCURACY else []
         score = [Curve("val", part.val_score, "b", value=last.get(VAL_LOSS if part.score == LOSS else part.score), best=part.best_score, best_label=best_label(part, part.score))] if part.val_score.x else []
         if chart["accuracy"].border_title != metric_of(part.score).title:
             chart["accuracy"].border_title = metric_of(part.score).title
             self.recall_axis(chart["accuracy"])
-        baseline = [("baseline", metric_figure(part.score, part.baseline))] if math.isfinite(part.baseline) and part.val_score.x else []
+        baseline = baseline_note(part.baseline) if score else []
         chart["accuracy"].set_series([*right, *score], notes=baseline, log=None if part.score == PERPLEXITY else False, x_min=first, x_max=end, marks=part.marks, notches=part.checkpoints)
         clipped = [("clipped", percent(part.clipped))] if part.clipped is not None else []
         chart["gradient-norm"].set_series(
@@ -163,7 +162,7 @@ class Overview(PanedScreen):
                 self._picked[name] = curve.name
                 self.recall_axis(chart)
             chart.set_empty(curve.unavailable or "nothing measured")
-            chart.set_series([metric_line(curve)], notes=baseline_note(curve), log=axis_of(curve), marks=part.marks, notches=part.checkpoints, x_min=first, x_max=end)
+            chart.set_series([metric_line(curve)], notes=baseline_note(curve.baseline), log=axis_of(curve), marks=part.marks, notches=part.checkpoints, x_min=first, x_max=end)
         if len(part.picked) != self._picks:
             self._picks = len(part.picked)
             self.lay_out()

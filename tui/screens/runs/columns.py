@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from gradtop.trainer.analysis.metric_columns import MetricColumn
 from gradtop.trainer.analysis.run_fields import CHANGE, FIELDS, field_of
 from gradtop.trainer.metrics import ACCURACY
 from gradtop.trainer.record import clean
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 KEY = "runs.columns"
 MOST = 24
-EPOCH = BEST = 8
+EPOCH = 8
 ALWAYS = (TableColumn("run", 24, 15, sort="name"), TableColumn("state", 12, sort="state"))
 # Where there is no room, the highest priority goes first.
 DECLARED: Mapping[str, TableColumn] = {
@@ -24,7 +26,7 @@ DECLARED: Mapping[str, TableColumn] = {
     "duration": TableColumn("took", 8, priority=8, right=True, sort="duration"),
     "epoch": TableColumn("epoch", EPOCH, priority=2, right=True, sort="epoch"),
     "val_loss": TableColumn("val loss", 8, priority=1, right=True, sort="val_loss"),
-    "best": TableColumn("best", BEST, right=True, sort="best"),
+    "best": TableColumn("best", 8, right=True, sort="best"),
     ACCURACY: TableColumn("accuracy", 8, priority=9, right=True, sort="accuracy"),
     "finding": TableColumn("finding", 26, 15, priority=6),
     CHANGE: TableColumn("changed against its parent", 30, 26, priority=5, grow=True),
@@ -56,18 +58,25 @@ def written(names: Sequence[str]) -> str:
     return "" if tuple(names) == USUAL else json.dumps(list(names[:MOST]))
 
 
-def shown_columns(names: Sequence[str], *, forced: Collection[str] = (), spared: Collection[str] = (), score: str = ACCURACY) -> tuple[tuple[str, ...], tuple[TableColumn, ...]]:
-    """The names and their columns; `forced` stand there whatever was chosen, and are left out late; `spared` only where somebody chose them; `score` is the title of the accuracy."""
+def shown_columns(names: Sequence[str], *, forced: Collection[str] = (), spared: Collection[str] = (), metrics: Mapping[str, MetricColumn] = MappingProxyType({})) -> tuple[tuple[str, ...], tuple[TableColumn, ...]]:
+    """The names and their columns; `forced` stand there whatever was chosen, and are left out late; `spared` only where somebody chose them; `metrics` have titles of those whose metric is that of the runs."""
     usual = tuple(names) == USUAL
     chosen = [name for name in names if not (usual and name in spared)]
     for name in forced:
         chosen = [each for each in chosen if each != name]
         chosen.insert(chosen.index("best") + 1 if "best" in chosen else 0, name)
-    columns = [column_of(name)._replace(name=score) if name == ACCURACY else column_of(name) for name in chosen]
+    columns = [titled(column_of(name), metrics.get(name)) for name in chosen]
     if not usual:
         columns = [column._replace(priority=place) for place, column in enumerate(columns, 1)]
     columns = [column._replace(priority=1) if name in forced else column for name, column in zip(chosen, columns, strict=True)]
     return tuple(chosen), (*ALWAYS, *columns)
+
+
+def titled(column: TableColumn, metric: MetricColumn | None) -> TableColumn:
+    if metric is None:
+        return column
+    width = max(column.width, len(metric.title), metric.width)
+    return column._replace(name=metric.title, width=width, least=width)
 
 
 def column_of(name: str) -> TableColumn:

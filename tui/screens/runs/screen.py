@@ -12,12 +12,13 @@ from textual.app import ComposeResult
 from textual.message import Message
 
 from gradtop.trainer.analysis.index import RunsView
+from gradtop.trainer.analysis.metric_columns import MetricColumn, best_column, score_column
 from gradtop.trainer.analysis.run_fields import FINDING
 from gradtop.trainer.analysis.run_filter import HINT
 from gradtop.trainer.analysis.run_order import NEWEST, SORTS, is_descending
 from gradtop.trainer.analysis.run_row import RunRow
-from gradtop.trainer.analysis.text import score_title
 from gradtop.trainer.job import find_job
+from gradtop.trainer.metrics import ACCURACY
 from gradtop.trainer.record import Run, clean
 from gradtop.tui import keys
 from gradtop.tui.framework.lines import TextLine
@@ -74,6 +75,7 @@ class Runs(ModeScreen):
         self._judged: dict[str, Judgement] = {}
         self._judging = False
         self._columns: tuple[str, ...] = ()  # by the names of their fields
+        self._named: frozenset[str] = frozenset()  # those of them in which each cell has the name of its metric
         self._looked_up: tuple[str, ...] = ()  # those of them that fit
         self._marks = RunMarks()
 
@@ -144,8 +146,10 @@ class Runs(ModeScreen):
     def _set_columns(self, part: RunsPart) -> None:
         """Those that were chosen, and what else must be said: the data, where results on different ones stand below each other."""
         forced = ["data"] if part.groups > 1 else []
+        metrics: dict[str, MetricColumn] = {name: column([row.status for row in part.rows]) for name, column in (("best", best_column), (ACCURACY, score_column))}
+        self._named = frozenset(name for name, column in metrics.items() if column.named)
         spared = [] if any(row.tags for row in part.rows) else ["tag"]
-        self._columns, columns = shown_columns(kept_columns(self.gradtop.memory), forced=forced, spared=spared, score=score_title(row.status for row in part.rows))
+        self._columns, columns = shown_columns(kept_columns(self.gradtop.memory), forced=forced, spared=spared, metrics=metrics)
         self.table.set_columns(columns)
         self._look_up()
 
@@ -182,7 +186,7 @@ class Runs(ModeScreen):
     def _cells(self, row: RunRow, now: float, *, watched: bool) -> Sequence[Cell]:
         known = self._judged.get(row.run.id)
         finding = (known.words, known.tone) if known is not None else ("…", "muted")
-        return run_cells(row, self._columns, now, finding, watched=watched, marked=row.run.id in self._marks)
+        return run_cells(row, self._columns, now, finding, watched=watched, marked=row.run.id in self._marks, named=self._named)
 
     def _tell(self) -> None:
         """What is said of the row under the cursor, and which keys act on it."""

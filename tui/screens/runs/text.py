@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from gradtop.trainer.analysis.formatting import number, si, significant
-from gradtop.trainer.analysis.formatting import share as fraction
+from gradtop.trainer.analysis.metric_columns import best_cell, score_cell
 from gradtop.trainer.analysis.run_fields import CHANGE, FINDING, field_of
 from gradtop.trainer.analysis.run_order import NEWEST
 from gradtop.trainer.analysis.run_row import RunRow
 from gradtop.trainer.analysis.run_text import value_text
-from gradtop.trainer.analysis.text import ACCURATE, best_cell, queue_text, score_cell, state_text
+from gradtop.trainer.analysis.text import queue_text, state_text
 from gradtop.trainer.metrics import ACCURACY
-from gradtop.trainer.record import Status, clean
+from gradtop.trainer.record import clean
 from gradtop.tui.framework import states
 from gradtop.tui.framework.lines import Lines, TextLine
-from gradtop.tui.screens.runs.columns import BEST, EPOCH
+from gradtop.tui.screens.runs.columns import EPOCH
 from gradtop.tui.widgets.columns import Cell, Piece
 
 ROWS = 3
@@ -29,8 +29,8 @@ def shown_name(row: RunRow) -> str:
     return clean(row.name, 100)
 
 
-def run_cells(row: RunRow, columns: Sequence[str], now: float, finding: Piece = ("", "muted"), *, watched: bool, marked: bool = False) -> list[Cell]:
-    """Name and state, then a cell for each of the columns; `finding` says what is wrong with the run."""
+def run_cells(row: RunRow, columns: Sequence[str], now: float, finding: Piece = ("", "muted"), *, watched: bool, marked: bool = False, named: Collection[str] = ()) -> list[Cell]:
+    """Name and state, then a cell for each of the columns; `finding` says what is wrong with the run. Cells of the columns that are `named` have the name of their metric."""
     name: list[Piece] = [(f"{row.branch} " if row.branch else "", "faint"), (shown_name(row), "strong" if watched else "text")]
     if watched:
         name.append((WATCHED, "primary"))
@@ -39,10 +39,10 @@ def run_cells(row: RunRow, columns: Sequence[str], now: float, finding: Piece = 
     if marked:
         name.insert(0, (MARKED, "warning"))
     state: Piece = (f"{states.symbol(row.state)} {state_text(row)}", states.tone(row.state))
-    return [name, state, *(cell(row, column, now, finding) for column in columns)]
+    return [name, state, *(cell(row, column, now, finding, named) for column in columns)]
 
 
-def cell(row: RunRow, column: str, now: float, finding: Piece) -> Cell:
+def cell(row: RunRow, column: str, now: float, finding: Piece, named: Collection[str]) -> Cell:
     if column == CHANGE:
         return change(row)
     if column == FINDING:
@@ -50,9 +50,9 @@ def cell(row: RunRow, column: str, now: float, finding: Piece) -> Cell:
     if column == "epoch":
         return epochs(row.status.epoch, row.status.epochs)
     if column == "best":
-        return best(row.status)
-    if column == ACCURACY and row.status.beside_loss not in ACCURATE:
-        return score(row.status)
+        return metric(best_cell(row.status, named=column in named))
+    if column == ACCURACY:
+        return metric(score_cell(row.status, named=column in named))
     field = field_of(column)
     value = field.value(row)
     if field.result and isinstance(value, float | int):
@@ -73,23 +73,10 @@ def figure(value: float | None) -> Piece:
     return significant(value), "text" if math.isfinite(value) else "error"
 
 
-def best(status: Status) -> list[Piece]:
-    """Of the validation loss as it is, of another metric with its name: .989 acc where a leading 0 has no room."""
-    value, _, name = best_cell(status).partition(" ")
-    room, measured = BEST - len(name) - bool(name), status.best
-    if len(value) > room and measured is not None:
-        shorter = [significant(measured, digits).removeprefix("0") for digits in (3, 2, 1)]
-        if measured < 1:
-            shorter += [fraction(measured, digits).removeprefix("0") for digits in (3, 2)]  # of what is nearly 1
-        value = next((text for text in shorter if len(text) <= room), value)
-    found: list[Piece] = [(value, "faint" if status.best is None else "text")]
-    return [*found, (f" {name}", "muted")] if name else found
-
-
-def score(status: Status) -> list[Piece]:
-    """What stands beside the loss, with its name."""
-    value, _, name = score_cell(status).partition(" ")
-    return [(value, "text"), (f" {name}", "muted")] if name else [(value, "faint")]
+def metric(text: str) -> list[Piece]:
+    """A value, and its name where it has one."""
+    value, _, name = text.partition(" ")
+    return [(value, "faint" if value == "–" else "text"), *([(f" {name}", "muted")] if name else [])]
 
 
 def change(row: RunRow) -> list[Piece]:

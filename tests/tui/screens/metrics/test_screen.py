@@ -78,6 +78,6 @@ async def test_a_baseline_stands_beside_each_metric_that_has_one(tmp_path: Path,
     run.status.write_text(json.dumps({**status, "baselines": {"accuracy": 0.1014, "loss": 2.301}}))
     async with piloted(tmp_path, run) as screen:
         await screen.press("M", "slash", *"accuracy", "enter")
-        await screen.shows("baseline  0.1014")
+        await screen.shows("baseline  0.101")
         await screen.press("slash", *"val_loss", "enter")
         await screen.shows("baseline  2.30")

@@ -28,7 +28,7 @@ from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.tasks.kinds import TaskConfig
 from gradtop.trainer.tasks.kinds.classification import NOT_IGNORED, ClassificationTask
 from gradtop.trainer.tasks.kinds.classification.counts import ClassCounts
-from gradtop.trainer.tasks.kinds.classification.labels import class_facts, count_labels
+from gradtop.trainer.tasks.kinds.classification.labels import class_facts, count_labels, entropy_baseline
 from gradtop.trainer.tasks.task import AddedMetrics, MetricInputs, Score, TargetFacts, shape_text
 
 LEAST_WEIGHT = 1e-12  # of a batch in which nothing counts
@@ -190,6 +190,10 @@ class Classifier:
         facts = class_facts(targets, self._classes, sampled=sampled, smoothing=smoothing, weights=self._weights)
         return facts._replace(constant_loss=None, constant_training_loss=None) if self._focal else facts
 
+    def loss_baseline(self, support: Sequence[int]) -> dict[str, float]:
+        """The best constant of a focal loss is not known."""
+        return {} if self._focal else entropy_baseline(support, self._weights)
+
     def state_dict(self) -> dict[str, Any]:
         return {} if self._weights is None else {"weights": self._weights.tolist()}
 
@@ -252,7 +256,7 @@ class ClassMeter:
         counted = self._samples if plain else sum(found.support)
         if not counted:
             return Score(math.nan)
-        further, baselines = dict(found.metrics), dict(found.baselines)
+        further, baselines = dict(found.metrics), {**self._classifier.loss_baseline(found.support), **found.baselines}
         if found.classes >= TOP_CLASSES:
             further[TOP5_ACCURACY] = self._top.item() / counted
             baselines[TOP5_ACCURACY] = sum(sorted(found.support)[-TOP:]) / counted

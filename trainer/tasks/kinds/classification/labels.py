@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from gradtop.trainer.metrics import LOSS
 from gradtop.trainer.record.data_facts import MOST_CLASSES
 from gradtop.trainer.tasks.task import TargetFacts
 
@@ -49,4 +50,11 @@ def least_cross_entropy(shares: Sequence[float], total: float = 1.0) -> float | 
     whole = sum(shares)
     if not shares or not whole > 0 or not total > 0:
         return None
-    return -sum(share * math.log(share / whole) for share in shares if share > 0) / total
+    return sum(share * math.log(whole / share) for share in shares if share > 0) / total
+
+
+def entropy_baseline(support: Sequence[int], weights: Tensor | None) -> dict[str, float]:
+    """Of the loss in an evaluation with so many samples of each class: that of giving each class the probability that is its share, weighted as the loss is."""
+    weighted = [count * weight for count, weight in zip(support, [1.0] * len(support) if weights is None else weights.tolist(), strict=True)]
+    found = least_cross_entropy(weighted, sum(weighted))
+    return {} if found is None else {LOSS: found}

@@ -14,7 +14,7 @@ from gradtop.trainer.data.dataset import Source
 from gradtop.trainer.metrics import ACCURACY, DICE, MEAN_IOU, PIXELS
 from gradtop.trainer.record.classification import Classification
 from gradtop.trainer.runtime.errors import UserError
-from gradtop.trainer.tasks.kinds.classification.labels import class_facts
+from gradtop.trainer.tasks.kinds.classification.labels import class_facts, entropy_baseline
 from gradtop.trainer.tasks.kinds.segmentation import SegmentationTask
 from gradtop.trainer.tasks.task import AddedMetrics, MetricInputs, Score, TargetFacts, shape_text
 
@@ -115,6 +115,9 @@ class Segmenter:
         # The best constant of a Dice loss is not known.
         return facts if self._loss == "cross_entropy" else facts._replace(constant_loss=None, constant_training_loss=None)
 
+    def loss_baseline(self, support: Sequence[int]) -> dict[str, float]:
+        return entropy_baseline(support, self._weights) if self._loss == "cross_entropy" else {}
+
     def state_dict(self) -> dict[str, Any]:
         return {}
 
@@ -160,7 +163,7 @@ class PixelMeter:
         often = max(range(self._classes), key=found.support.__getitem__)
         always = [total if each == often else 0 for each in range(self._classes)]
         hits = [found.support[often] if each == often else 0 for each in range(self._classes)]
-        baselines = {ACCURACY: hits[often] / total, **overlaps(found.support, always, hits)}
+        baselines = {**self._segmenter.loss_baseline(found.support), ACCURACY: hits[often] / total, **overlaps(found.support, always, hits)}
         return Score((self._loss / self._weight).item(), found.right / total, overlaps(found.support, found.predicted, found.hits), found, baselines)
 
 
