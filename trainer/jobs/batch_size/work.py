@@ -14,15 +14,12 @@ from gradtop.trainer.jobs.batch_size.config import Settings
 from gradtop.trainer.jobs.batch_size.result import ENDED, FIELDS, read_sizes
 from gradtop.trainer.jobs.batch_size.search import MeasuredSize, estimate, fast_enough, next_size
 from gradtop.trainer.launch.answers import ProcessEnded
-from gradtop.trainer.launch.measuring import Measuring
-from gradtop.trainer.record import RunReader, RunState
+from gradtop.trainer.record import EventKind, RunReader
 from gradtop.trainer.record.streams.registry import BATCH_SIZES
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.errors import UserError
-from gradtop.trainer.training.measuring_job import MeasuringJob, read_job_config
-
-JOB_NAME = "batch_size"
-LONGEST = 1800.0  # seconds of one measurement, which may compile the model
+from gradtop.trainer.training.measuring_job import read_job_config
+from gradtop.trainer.trials.sweep_job import SweepJob
 
 
 def start(context: RunContext) -> None:
@@ -31,32 +28,29 @@ def start(context: RunContext) -> None:
     BatchSizeSearch(context, config, settings).run_to_the_end()
 
 
-class BatchSizeSearch(MeasuringJob):
+class BatchSizeSearch(SweepJob[Settings]):
     """`step` sizes are measured, of about `steps`."""
 
+    job, ended, fields = "batch_size", ENDED, FIELDS
+    longest = 1800.0  # one measurement may compile the model
     no_checkpoint = "a batch-size search writes no checkpoint: what it has measured is recorded already"
     no_change = "a batch-size search cannot be changed while it runs; start another one"
 
     def __init__(self, context: RunContext, config: Config, settings: Settings) -> None:
-        super().__init__(context)
-        self._config, self._settings = config, settings
+        super().__init__(context, config, settings)
         self._sizes: list[MeasuredSize] = read_sizes(RunReader(context.run)) if context.resume else []
         before = context.progress.status.result if context.resume else {}
         self._about: dict[str, Any] = {name: before[name] for name in ("memory_free", "samples") if name in before}
         self._noise: dict[str, object] = {}
         self._during = ""  # what the last size was tried in
-        self._measuring = Measuring(context, JOB_NAME, self, seconds=LONGEST)
         context.writer.open(BATCH_SIZES, first_step=len(self._sizes) + 1)
-        context.progress.gauges = self.gauges
 
     @property
     def step(self) -> int:
         return len(self._sizes)
 
-    def run(self) -> None:
+    def measure_all(self) -> None:
         """Raises UserError where not even the smallest batch size can be trained."""
-        self._stopwatch.go()
-        self._context.progress.update(state=RunState.TRAINING, model=self._config.model.kind)
         while (size := self._next()) is not None:
             self._add(size, self._measure(size))
         if not any(each.fits for each in self._sizes):
@@ -78,7 +72,7 @@ class BatchSizeSearch(MeasuringJob):
             return self._measuring.answer(question)
         except ProcessEnded as error:
             # Killed by the kernel, most likely for its memory; a size that others fit around says so.
-            self._context.writer.event("warning", step=self.step, message=f"batch size {size}: {error}")
+            self._context.writer.event(EventKind.WARNING, step=self.step, message=f"batch size {size}: {error}")
             if not error.signal:
                 raise UserError(f"batch size {size}: {error}") from error
             return {"fits": False}
@@ -110,7 +104,7 @@ class BatchSizeSearch(MeasuringJob):
         try:
             self._noise = {"noise_scale": self._measuring.answer(question).get("noise_scale"), "noise_samples": size * batches}
         except OSError as error:
-            self._context.writer.event("warning", step=self.step, message=f"the gradient noise scale could not be measured: {error}")
+            self._context.writer.event(EventKind.WARNING, step=self.step, message=f"the gradient noise scale could not be measured: {error}")
 
     def result(self) -> dict[str, object]:
         """What the sizes so far say."""
@@ -125,19 +119,8 @@ class BatchSizeSearch(MeasuringJob):
             found |= {"memory_fixed": line.fixed, "memory_per_sample": line.per_sample, "estimate": line.largest(self._about["memory_free"])}
         return found | self._noise
 
-    def conclude(self) -> None:
-        """Record what was found, also by a search that is stopped before its end."""
-        self._stopwatch.halt()
-        result = self.result()
-        if self._sizes:
-            self._context.writer.event(ENDED, step=self.step, **{name: result.get(name) for name in FIELDS})
-        self._context.progress.update(result=result)
-
-    def gauges(self) -> dict[str, object]:
-        """What changes from size to size, for the status; called from the heartbeat's thread."""
-        return {"step": self.step, "steps": self._expected(), "seconds": self._stopwatch.seconds}
-
-    def _expected(self) -> int:
+    @property
+    def steps(self) -> int:
         """Sizes up to the largest that may be tried, by doubling; what a bisection takes beside that is not known before."""
         if self._next() is None:
             return self.step

@@ -18,16 +18,11 @@ from gradtop.trainer.jobs.init_comparison.result import (
     read_init_trials,
 )
 from gradtop.trainer.jobs.init_comparison.summary import InitTrial, layer_scale, trials_left
-from gradtop.trainer.launch.answers import ProcessEnded
-from gradtop.trainer.launch.measuring import Measuring
-from gradtop.trainer.record import EventKind, RunReader, RunState
+from gradtop.trainer.record import EventKind, RunReader
 from gradtop.trainer.record.streams.registry import INIT, INIT_LAYERS, INIT_LOSSES, SEED
 from gradtop.trainer.runtime.context import RunContext
-from gradtop.trainer.runtime.errors import UserError
-from gradtop.trainer.training.measuring_job import MeasuringJob, read_job_config
-
-JOB_NAME = "init_comparison"
-LONGEST = 6 * 3600.0  # seconds of one measurement
+from gradtop.trainer.training.measuring_job import read_job_config
+from gradtop.trainer.trials.sweep_job import SweepJob
 
 
 def start(context: RunContext) -> None:
@@ -36,42 +31,37 @@ def start(context: RunContext) -> None:
     InitComparison(context, config, settings).run_to_the_end()
 
 
-class InitComparison(MeasuringJob):
-    """`step` measurements are done, of `steps`."""
-
+class InitComparison(SweepJob[Settings]):
+    job, ended, fields = "init_comparison", ENDED, FIELDS
     no_checkpoint = "a comparison of initializations writes no checkpoint: what it has measured is recorded already"
     no_change = "a comparison of initializations cannot be changed while it runs; start another one"
 
     def __init__(self, context: RunContext, config: Config, settings: Settings) -> None:
-        super().__init__(context)
-        self._config, self._settings = config, settings
+        super().__init__(context, config, settings)
         self._seeds = range(config.training.seed, config.training.seed + settings.seeds)
         self._trials: list[InitTrial] = []
-        self._measuring = Measuring(context, JOB_NAME, self, seconds=LONGEST)
-        context.progress.gauges = self.gauges
 
     @property
     def step(self) -> int:
         return len(self._trials)
 
     @property
+    def steps(self) -> int:
+        return self.step + len(self._remaining)
+
+    @property
     def _remaining(self) -> Sequence[tuple[str, int]]:
         return trials_left(self._trials, self._settings.kinds, self._seeds)
 
-    def run(self) -> None:
+    def measure_all(self) -> None:
         """Raises UserError where the model or the data do not work, whatever the initialization."""
-        self._stopwatch.go()
-        self._context.progress.update(state=RunState.TRAINING, model=self._config.model.kind)
         layers = self._begin()
         while left := self._remaining:
             self._measure(*left[0], layers)
 
     def _begin(self) -> Sequence[str]:
         """Ask for the weights that an initialization draws, and take up what was measured before."""
-        try:
-            about = self._measuring.answer({})
-        except OSError as error:
-            raise UserError(str(error)) from error
+        about = self.require({})
         writer = self._context.writer
         if self._context.resume:
             self._trials = read_init_trials(RunReader(self._context.run))
@@ -90,17 +80,17 @@ class InitComparison(MeasuringJob):
 
     def _measure(self, init: str, seed: int, layers: Sequence[str]) -> None:
         question = {INIT: init, SEED: seed, "weights": layers, "first_steps": self._settings.steps}
-        try:
-            answer = self._measuring.answer(question)
+        answer = self.attempt(question, init)
+        if isinstance(answer, str):
+            trial = InitTrial(init, seed, (), error=answer)
+        else:
             trial = InitTrial(init, seed, tuple(answer["losses"]), tuple(map(layer_scale, layers, answer["scales"])))
-        except OSError as error:
-            if isinstance(error, ProcessEnded) and not error.signal:
-                raise UserError(f"{init}: {error}") from error
-            self._context.writer.event(EventKind.WARNING, step=self.step, message=f"{init}: {error}")
-            trial = InitTrial(init, seed, (), error=str(error) or type(error).__name__)
         self._trials = [*self._trials, trial]
-        self._context.progress.update(result=init_result(self._trials, self._settings.kinds))
+        self._context.progress.update(result=self.result())
         self._record(trial)
+
+    def result(self) -> dict[str, object]:
+        return init_result(self._trials, self._settings.kinds)
 
     def _record(self, trial: InitTrial) -> None:
         """Last its losses, whose last one makes it complete."""
@@ -108,15 +98,3 @@ class InitComparison(MeasuringJob):
         writer.put_many(INIT_LAYERS, layer_rows(trial, place, self.step, now))
         writer.flush()
         writer.put_many(INIT_LOSSES, loss_rows(trial, place, self.step, now))
-
-    def conclude(self) -> None:
-        """Record what was found, also by a comparison that is stopped before its end."""
-        self._stopwatch.halt()
-        if self._trials:
-            result = init_result(self._trials, self._settings.kinds)
-            self._context.writer.event(ENDED, step=self.step, **{name: result[name] for name in FIELDS})
-            self._context.progress.update(result=result)
-
-    def gauges(self) -> dict[str, object]:
-        """What changes from one measurement to the next, for the status; called from the heartbeat's thread."""
-        return {"step": self.step, "steps": self.step + len(self._remaining), "seconds": self._stopwatch.seconds}
