@@ -126,6 +126,21 @@ def test_masks_of_0_and_255_are_not_one_class_in_silence(tmp_path: Path) -> None
         load(root)
 
 
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_masks_without_a_label_are_counted_and_refused_where_all_are_so(tmp_path: Path, part: str) -> None:
+    for name in ("train", "val"):
+        write_pairs(tmp_path / name, 4)
+    masks = sorted((tmp_path / part / "masks").iterdir())
+    name = {"train": "training", "val": "validation"}[part]
+    for path in masks[:3]:
+        Image.fromarray(np.full((SIDE, SIDE), IGNORED, np.uint8)).save(path)
+    (note,) = (note for note in load(tmp_path).survey.notes if "no label" in note)
+    assert note.startswith(f"{tmp_path}: the masks for {name}: 3 of 4 samples have no label but 255")
+    Image.fromarray(np.full((SIDE, SIDE), IGNORED, np.uint8)).save(masks[3])
+    with pytest.raises(UserError, match=f"no pixel of the masks for {name} has a label: all are 255"):
+        load(tmp_path)
+
+
 def test_a_mask_that_cannot_be_read_is_left_out_with_its_picture(tmp_path: Path) -> None:
     root = write_pairs(tmp_path / "data", 30)
     colour(labels(0), root / "masks" / "4.png")

@@ -92,3 +92,15 @@ def three_sets(samples: int = 60, spoilt: bool = False, one_by_one: bool = False
     test = torch.randn(25, 3, generator=torch.Generator().manual_seed(12))
     answers = test.argmax(1) + (3 if spoilt else 0)
     return training, validation, Samples(test, answers) if one_by_one else (test, answers)
+
+
+def unlabeled(training: int, validation: int, pixels: bool) -> Parts:
+    """Two classes of pixels, or of samples; so many samples of each set have no label but 255."""
+    generator = torch.Generator().manual_seed(9)
+    parts = []
+    for samples, spoilt in ((32, training), (16, validation)):
+        pictures = torch.rand(samples, 1, 4, 4, generator=generator)
+        found = (pictures[:, 0] > 0.5).long() if pixels else (pictures.mean((1, 2, 3)) > 0.5).long()
+        found[len(found) - spoilt :] = 255
+        parts.append((pictures, found))
+    return parts[0], parts[1]

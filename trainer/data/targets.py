@@ -22,3 +22,8 @@ class WantedTargets(NamedTuple):
 
 
 ONE_CLASS = WantedTargets()
+
+
+def unlabeled_text(title: str, some: int, of: int, ignored: int | None) -> str:
+    """What is said of `some` samples of a set."""
+    return f"{title}: {some:,} of {of:,} samples {'has' if some == 1 else 'have'} no label but {ignored}, which task.ignore_index leaves out; a batch of such samples alone has a loss of 0 and no gradient"

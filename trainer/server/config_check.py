@@ -234,6 +234,8 @@ def problems_of(about: Mapping[str, Any]) -> list[str]:
         found.append(f"{batch['nonfinite']} input values of the first batch are not finite")
     if batch["low"] is not None and batch["low"] == batch["high"]:
         found.append(f"all input values of the first batch are {batch['low']:g}")
+    if data["classes"] and not batch["classes"]:
+        found.append("no sample of the first batch has a label that is a class: all are left out by task.ignore_index, and its loss is 0")
     missing = [number for number, count in enumerate(data["class_counts"]) if not count]
     if missing and not data["sampled"] and data["kind"] != "text":
         named = [data["names"][number] if number < len(data["names"]) else str(number) for number in missing[:5]]

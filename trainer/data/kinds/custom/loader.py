@@ -50,6 +50,7 @@ def source_of(given: Sequence[Any], name: str, config: SampledConfig, wanted: Wa
         raise UserError(f"{name}: a training input is {texts[0]}, a validation input {texts[1]}; they must match")
     if not varies and training.labels.shape[1:] != validation.labels.shape[1:]:
         raise UserError(f"{name}: a training label is {like_text(training.labels[0])}, a validation label {like_text(validation.labels[0])}; they must match")
+    notes: list[str] = []
     if wanted.kind == ANY:
         info = _info(one, *_known_outputs(training))
     elif wanted.kind in NUMBERS:
@@ -58,17 +59,16 @@ def source_of(given: Sequence[Any], name: str, config: SampledConfig, wanted: Wa
         if wanted.kind == MASKS:
             check_masks(training.inputs, training.labels, name)
         info = _info(one, training.classes or count_classes(training.labels, wanted.ignored), pixels=wanted.kind == MASKS)
-        for part in (training, validation):
-            part.check_labels(info.classes, wanted.ignored)
+        notes = [note for part in (training, validation) for note in part.check_labels(info.classes, wanted.ignored)]
     prepare = _normalise(training.inputs) if isinstance(training.inputs, Tensor) and training.inputs.dtype == torch.uint8 and info.channels else None
     in_memory = training.items is None and validation.items is None
     held_out = held_out_set(given[2], f"{name}: the test set", config, training, info, in_memory=in_memory) if len(given) > 2 else None
     if in_memory:
-        return Dataset(training.inputs, training.labels, validation.inputs, validation.labels, info, prepare, weights=weights, form=training.form, held_out=held_out)
+        return Dataset(training.inputs, training.labels, validation.inputs, validation.labels, info, prepare, Survey(notes), weights=weights, form=training.form, held_out=held_out)
     tones = tones_of(training.inputs)
     train, val = (part.as_items(info.classes) for part in (training, validation))
     reading = Reading(config.workers, _count(train) + _count(val), config.prefetch)
-    notes = _notes(train, config.sampler)
+    notes += _notes(train, config.sampler)
     layout = "" if isinstance(one, Tensor) else inputs_text(one, like_text)
     source = CustomSource(train, val, info, prepare, tones, reading, Survey(notes), weights=weights, form=training.form, layout=layout, held_out=held_out)
     if wanted.kind in NUMBERS:

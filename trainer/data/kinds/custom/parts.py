@@ -33,7 +33,7 @@ from gradtop.trainer.data.nested import (
 )
 from gradtop.trainer.data.prepared import prepared
 from gradtop.trainer.data.sample_form import ALONE, PLAIN, SampleForm, form_of
-from gradtop.trainer.data.targets import ANY, MASKS, NUMBERS, ONE_CLASS, WantedTargets
+from gradtop.trainer.data.targets import ANY, MASKS, NUMBERS, ONE_CLASS, WantedTargets, unlabeled_text
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.preparing import one_by_one
 
@@ -70,7 +70,8 @@ class Part:
     form: SampleForm = PLAIN
     varies: bool = False  # whether samples may have different lengths
 
-    def check_labels(self, classes: int, ignored: int | None) -> None:
+    def check_labels(self, classes: int, ignored: int | None) -> list[str]:
+        """What is to be said of them. Raises UserError where they are not those of a classifier."""
         labels = self.labels if ignored is None else self.labels[self.labels != ignored]
         if not len(labels):
             raise UserError(f"{self.title} has no label but {ignored}, which task.ignore_index leaves out")
@@ -79,6 +80,8 @@ class Part:
             raise UserError(f"{self.title} has the label {least if least < 0 else largest}; in training there are {classes} classes, 0 to {classes - 1}")
         if classes < 2:
             raise UserError(f"{self.title} has a single class; a classifier needs at least two")
+        unlabeled = 0 if ignored is None else int((self.labels == ignored).reshape(len(self.labels), -1).all(1).sum())
+        return [unlabeled_text(self.title, unlabeled, len(self.labels), ignored)] if unlabeled else []
 
     def as_items(self, classes: int) -> Items | BatchStream:
         items = self.items or Items(StoredSamples(self.inputs, self.labels, self.form), self.title, self.wanted)

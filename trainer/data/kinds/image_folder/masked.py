@@ -14,10 +14,18 @@ from gradtop.trainer.data.kinds.image_folder import ImageFolder
 from gradtop.trainer.data.kinds.image_folder.folder import PictureSource
 from gradtop.trainer.data.kinds.image_folder.images import PixelRange
 from gradtop.trainer.data.kinds.image_folder.masks import MaskFiles, class_values, look_at
-from gradtop.trainer.data.kinds.image_folder.pairs import MaskPair, PairPlace, check_lossless, list_pairs, pairs_in
+from gradtop.trainer.data.kinds.image_folder.pairs import (
+    MaskPair,
+    PairPlace,
+    Pairs,
+    check_lossless,
+    list_pairs,
+    pairs_in,
+)
 from gradtop.trainer.data.kinds.image_folder.pixel_range import scale_of
 from gradtop.trainer.data.loading import Reading
 from gradtop.trainer.data.prepared import prepared, stamp_of
+from gradtop.trainer.data.targets import unlabeled_text
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.preparing import one_by_one
 
@@ -45,7 +53,7 @@ def load_masked(config: ImageFolder, ignored: int | None) -> MaskedFolder:
     classes = class_values(values, config.mask_values, ignored)
     reading = Reading(config.workers, samples=len(everything), prefetch=config.prefetch)
     train, val = (MaskFiles(part, name, config.image_size, classes, ignored, pixels, wrong) for part, name in ((pairs.training, "training"), (pairs.validation, "validation")))
-    _check_labeled(pairs.training, values, ignored)
+    notes += _unlabeled(root, pairs, values, ignored)
     for files in (train, val):
         reading.leave_out(files, files.known_unreadable())
     info = DataInfo(channels=3, size=config.image_size, classes=len(classes), pixels=True)
@@ -81,6 +89,14 @@ def looked_through(pairs: Sequence[MaskPair]) -> tuple[dict[str, list[int]], dic
     return made["values"], made["wrong"]
 
 
-def _check_labeled(pairs: Sequence[MaskPair], values: Mapping[str, Sequence[int]], ignored: int | None) -> None:
-    if all(set(values.get(pair.mask.path, ())) <= {ignored} for pair in pairs):
-        raise UserError(f"data.root: no pixel of the masks for training has a label: all are {ignored}, which is ignored (task.ignore_index)")
+def _unlabeled(root: Path, pairs: Pairs, values: Mapping[str, Sequence[int]], ignored: int | None) -> list[str]:
+    """What is said of masks without a label. Raises UserError where all of a part are so."""
+    notes = []
+    for part, name in ((pairs.training, "training"), (pairs.validation, "validation")):
+        seen = [values[pair.mask.path] for pair in part if pair.mask.path in values]
+        count = sum({*each} <= {ignored} for each in seen)
+        if count == len(seen):
+            raise UserError(f"data.root: no pixel of the masks for {name} has a label: all are {ignored}, which is ignored (task.ignore_index)")
+        if count:
+            notes.append(unlabeled_text(f"{root}: the masks for {name}", count, len(seen), ignored))
+    return notes
