@@ -118,7 +118,9 @@ def refuse(path: Path, **_: object) -> None:
 
 
 def test_where_a_resume_begins_is_said_of_a_fork_too_that_has_no_checkpoint_yet(run: Run) -> None:
-    assert newest_text(run, 7).endswith("of step 7, where a resume begins")
-    assert newest_text(run, 0) == "there is no checkpoint, and a resume begins anew"
+    (run.checkpoints / "step-000007.pt").write_bytes(b"weights")
+    assert newest_text(run).endswith("of step 7, where a resume begins")
+    (run.checkpoints / "step-000007.pt").unlink()
+    assert newest_text(run) == "there is no checkpoint, and a resume begins anew"
     run.origin.write_bytes(b"weights")
-    assert newest_text(run, 0) == "there is no checkpoint, and a resume begins at the checkpoint that the run was forked from"
+    assert newest_text(run) == "there is no checkpoint, and a resume begins at the checkpoint that the run was forked from"

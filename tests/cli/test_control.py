@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from gradtop.trainer.record import Inbox, Run, find_run
+from gradtop.tui.cli import control
 from tests.cli.conftest import Gradtop
 from tests.cli.fake_worker import FakeWorker
 from tests.tui.runs_fixture import Grower, fake_run, living_run
@@ -82,6 +84,25 @@ def test_an_answer_that_does_not_come_in_time_is_said_and_the_command_waits(grad
     assert (said.code, said.out) == (1, "")
     assert said.err == "gradtop: quiet-heron did not reply within 0.05 s; the command stays in its inbox.\n"
     assert [command.name for command in Inbox(living[0]).poll()] == ["pause"]
+
+
+def test_a_long_wait_is_said_while_it_lasts(gradtop: Gradtop, living: tuple[Run, Grower], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "SAY_AFTER", 0.0)
+    monkeypatch.setattr(control, "LOOK_EVERY", 0.01)
+    said = gradtop("stop", "last", "--timeout", "0.2")
+    assert said.code == 1
+    first, last = said.err.splitlines()
+    assert re.fullmatch(r"gradtop: quiet-heron has not replied yet, its last heartbeat was -?\d+ s ago; waiting for 0 s more\.", first)
+    assert "did not reply within 0.2 s" in last
+
+
+@pytest.mark.parametrize("command", ["stop", "checkpoint", "kill"])
+def test_a_run_whose_status_cannot_be_read_is_not_said_to_be_deleted(gradtop: Gradtop, living: tuple[Run, Grower], command: str) -> None:
+    living[0].status.unlink()
+    living[0].status.mkdir()
+    said = gradtop(command, "last")
+    sentence = f"cannot {command} quiet-heron, as nobody can tell whether it lives: status.json cannot be read: it is not a regular file"
+    assert (said.code, said.out, said.err) == (2, "", f"gradtop: {sentence}\n")
 
 
 @pytest.mark.parametrize(("state", "words"), [("done", "is done"), ("died", "has died"), ("failed", "has failed")])

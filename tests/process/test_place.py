@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 from gradtop.trainer.checkpoint.format import saved_steps
 from gradtop.trainer.record import EventReader, Run, read_status, send
+from gradtop.trainer.record.process import ask_by_signal, send_signals
 from tests.process.support import Worker, make_run, wait_for_step
 from tests.support import wait_until
 from tests.training.runs import rows
@@ -59,3 +61,33 @@ def test_a_run_of_which_only_a_part_is_left_ends_too(tmp_path: Path, start: Star
     assert worker.wait() == 1
     assert read_status(run).state == "failed"
     assert "was deleted while its worker ran" in log.read_text()
+
+
+def test_folders_that_are_deleted_from_a_run_are_made_anew(tmp_path: Path, start: Start) -> None:
+    run = make_run(tmp_path / "runs")
+    worker = start(run, log=tmp_path / "log")
+    wait_for_step(run, 20)
+    for folder in (run.checkpoints, run.streams, run.control, run.leases):
+        shutil.rmtree(folder, ignore_errors=True)
+    wait_until(lambda: bool(list(run.streams.glob("steps.*.bin"))), why="the records")
+
+    send(run, "stop")
+
+    assert worker.wait() == 0
+    status = read_status(run)
+    assert (status.state, status.error) == ("stopped", "")
+    assert saved_steps(run.checkpoints)[-1] == status.step == rows(run, "steps")[-1][0]
+
+
+def test_a_signal_meant_for_a_copy_of_a_live_run_does_not_end_the_run(tmp_path: Path, start: Start) -> None:
+    run, copy = make_run(tmp_path / "runs"), Run(tmp_path / "runs" / "copy")
+    worker = start(run, log=tmp_path / "log")
+    wait_for_step(run, 20)
+    shutil.copytree(run.path, copy.path)
+
+    assert not send_signals(copy, read_status(copy), signal.SIGKILL)
+    assert ask_by_signal(copy, read_status(copy), "stop") == ""
+
+    send(run, "stop")
+    assert worker.wait() == 0
+    assert read_status(run).state == "stopped"

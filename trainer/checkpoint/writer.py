@@ -12,6 +12,7 @@ from gradtop.trainer.checkpoint.encoding import decoded
 from gradtop.trainer.checkpoint.format import State
 from gradtop.trainer.checkpoint.sidecar import Saved, path_of
 from gradtop.trainer.record import EventKind, Run, StreamWriter, is_fork
+from gradtop.trainer.record.place import restore_folder
 from gradtop.trainer.runtime.errors import UserError
 
 # Epochs of a few milliseconds must not turn into a stream of checkpoints.
@@ -114,11 +115,12 @@ class CheckpointWriter:
     def _write(self, state: State, saved: Saved) -> OSError | None:
         folder = self._run.checkpoints
         try:
+            restore_folder(self._run, folder)
             # The records up to this step first: after a kill the stream must have no gap before the checkpoint.
             path = checkpoint.save(folder, state, saved, before_rename=self._writer.flush)
             self._unverified = None if self._verified else self._verify(path, state)
         except Exception as error:  # noqa: BLE001 - whatever it was, training goes on and the person is told
-            self._warn(saved.step, f"checkpoint of step {saved.step} not written ({_why(error)}); {newest_text(self._run, self.newest)}")
+            self._warn(saved.step, f"checkpoint of step {saved.step} not written ({_why(error)}); {newest_text(self._run)}")
             return error if isinstance(error, OSError) else OSError(_why(error))
         self.newest = saved.step
         self._writer.event(
@@ -175,10 +177,10 @@ class CheckpointWriter:
         self._problem(message)
 
 
-def newest_text(run: Run, step: int) -> str:
-    """Where a resume would begin; `step` is that of the newest checkpoint, 0 for none."""
-    if step:
-        return f"the newest checkpoint is of step {step}, where a resume begins"
+def newest_text(run: Run) -> str:
+    """Where a resume would begin, by the checkpoints that are there now: somebody may have deleted some."""
+    if steps := checkpoint.saved_steps(run.checkpoints):
+        return f"the newest checkpoint is of step {steps[-1]}, where a resume begins"
     where = "at the checkpoint that the run was forked from" if is_fork(run) else "anew"
     return f"there is no checkpoint, and a resume begins {where}"
 

@@ -204,8 +204,10 @@ def main() -> int:
     try:
         if not options.now:
             waiter.wait()
-        # The worker makes its own claim; until then the status, which has this very process, keeps others away.
-        os.close(held)
+        # The worker makes its own claim; until then the status, which has this very process, keeps others away. The directory stays
+        # open: by that a command tells the process of this run from that of one whose directory was copied.
+        with contextlib.suppress(OSError):
+            fcntl.flock(held, fcntl.LOCK_UN)
         if not options.no_server and waiter.hand_over():
             return 0
         become_worker(run, ["--resume"] if options.resume else [])

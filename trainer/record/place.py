@@ -7,6 +7,13 @@ import os
 from pathlib import Path
 
 from gradtop.trainer.record.layout import Run
+from gradtop.trainer.record.writing import make_folder
+
+
+def restore_folder(run: Run, folder: Path) -> None:
+    """Create anew a folder that somebody has deleted from a run; not while the run itself is being deleted. Raises OSError."""
+    if run.config.exists():
+        make_folder(run.path, folder)
 
 
 class Location(enum.Enum):

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import signal
 
+from gradtop.trainer.record.layout import Run
 from gradtop.trainer.record.status import Status, is_alive
 
 # What a worker takes as these commands, where they cannot be put into its inbox: a second signal ends it at once.
 BY_SIGNAL = {"stop": (signal.SIGTERM,), "kill": (signal.SIGTERM, signal.SIGINT)}
 
 
-def send_signals(status: Status, *numbers: signal.Signals) -> bool:
-    """Send signals to the process that wrote a status; False if it does not exist on this host. Raises OSError."""
-    if not is_alive(status):
+def send_signals(run: Run, status: Status, *numbers: signal.Signals) -> bool:
+    """Send signals to the process that works on a run; False if it does not exist on this host. Raises OSError."""
+    if not is_alive(status) or not _has_open(run, status.pid):
         return False
     descriptor = os.pidfd_open(status.pid)
     try:
@@ -27,11 +28,28 @@ def send_signals(status: Status, *numbers: signal.Signals) -> bool:
     return True
 
 
-def ask_by_signal(status: Status, command: str) -> str:
+def _has_open(run: Run, pid: int) -> bool:
+    """Whether a process has the directory of the run open, as its worker has; in a copy of a run the status names the worker of another."""
+    try:
+        here = os.stat(run.path)
+        with os.scandir(f"/proc/{pid}/fd") as opened:
+            return any(_is_at(entry, here) for entry in opened)
+    except OSError:
+        return True  # nobody can tell
+
+
+def _is_at(entry: os.DirEntry[str], place: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(os.stat(entry.path), place)
+    except OSError:
+        return False
+
+
+def ask_by_signal(run: Run, status: Status, command: str) -> str:
     """Send the signals of a command; returns their names, "" for a command without signals or if they cannot be sent."""
     numbers = BY_SIGNAL.get(command, ())
     try:
-        sent = bool(numbers) and send_signals(status, *numbers)
+        sent = bool(numbers) and send_signals(run, status, *numbers)
     except OSError:
         return ""
     return " and ".join(number.name for number in numbers) if sent else ""

@@ -66,5 +66,5 @@ def check_monitored(session: Session, score: Score) -> None:
 
 
 def _unsaved(session: Session, error: OSError) -> str:
-    newest = newest_text(session.run, session.checkpoint_writer.newest)
+    newest = newest_text(session.run)
     return f"trained to step {session.step}, but that is in no checkpoint ({error.strerror or error}): {newest}"

@@ -22,6 +22,7 @@ the reply. Exit code: 0 success, 1 no reply, 2 not possible in the run's current
 state.
 """
 LOOK_EVERY = 1.0
+SAY_AFTER = 3.0  # seconds without a reply, that this is waited for
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -105,7 +106,7 @@ def send_as_signal(reader: RunReader, command: str, error: OSError, options: arg
     """Ask by a signal what could not be put into the run's inbox, and wait for its end. Raises UsageError where no signal means it."""
     from gradtop.trainer.record.process import ask_by_signal
 
-    sent, name = ask_by_signal(reader.status, command), name_of(reader)
+    sent, name = ask_by_signal(reader.run, reader.status, command), name_of(reader)
     if not sent:
         raise UsageError(f"the inbox of {name} cannot be written ({error.strerror}); nothing was sent to its worker") from error
     print_line(f"gradtop: the inbox of {name} cannot be written ({error.strerror}); sent {sent} to its process {reader.status.pid} instead.", sys.stderr)
@@ -134,7 +135,7 @@ def answered(reader: RunReader, identity: str, timeout: float) -> Mapping[str, o
     """The worker's answer; None where none came in time, or none can come any more."""
     from gradtop.trainer.record import wait_for_answer
 
-    until = time.monotonic() + timeout
+    until, said = time.monotonic() + timeout, False
     while True:
         # What a worker has answered before its end is there when the end is.
         reader.refresh()
@@ -142,6 +143,10 @@ def answered(reader: RunReader, identity: str, timeout: float) -> Mapping[str, o
         answer = wait_for_answer(reader.run, identity, max(0.0, min(left, LOOK_EVERY)))
         if answer is not None or left <= 0:
             return answer
+        if not said and timeout - left > SAY_AFTER:
+            said = True
+            age = time.time() - reader.status.updated
+            print_line(f"gradtop: {name_of(reader)} has not replied yet, its last heartbeat was {age:.0f} s ago; waiting for {left:.0f} s more.", sys.stderr)
 
 
 def run_is_alive(reader: RunReader) -> bool:
@@ -154,6 +159,8 @@ def require_alive(reader: RunReader, options: argparse.Namespace, command: str) 
         return
     from gradtop.trainer.record import RunState
 
+    if reader.state is RunState.UNKNOWN and not reader.gone:
+        raise UsageError(f"cannot {command} {name_of(reader)}, as nobody can tell whether it lives: {reader.problems.get(reader.run.status.name, outcome(reader.state))}")
     word = reference(reader.run, runs_directory(options))
     instead = {
         RunState.CREATED: f"start it: gradtop resume {word}",

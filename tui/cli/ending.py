@@ -92,6 +92,7 @@ def outcome(state: RunState) -> str:
         RunState.STOPPED: "was stopped",
         RunState.FAILED: "has failed",
         RunState.DIED: "has died",
+        RunState.UNKNOWN: "has a status that cannot be read",
     }.get(state, "was deleted")
 
 

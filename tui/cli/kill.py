@@ -80,7 +80,7 @@ def end_by_force(reader: RunReader, options: argparse.Namespace) -> int:
 
     name, status = name_of(reader), reader.status
     print_line(f"gradtop: {name} did not reply within {options.timeout:g} s.", sys.stderr)
-    if not send_signals(status, signal.SIGKILL):
+    if not send_signals(reader.run, status, signal.SIGKILL):
         print_line(f"gradtop: its process {status.pid} on {status.host} cannot be killed from here; the command stays in its inbox.", sys.stderr)
         return 1
     print_line(f"gradtop: its process {status.pid} was killed (SIGKILL).", sys.stderr)

@@ -242,7 +242,7 @@ class Poll:
             identity = record.send(run, command, **arguments)
         except OSError as error:
             why = error.strerror or str(error)
-            if sent := ask_by_signal(record.read_status(run), command):
+            if sent := ask_by_signal(run, record.read_status(run), command):
                 self._on_answer(CommandAnswer(command, run.id, True, f"sent as {sent}, as the run's inbox cannot be written ({why})"))
             else:
                 self._on_answer(CommandAnswer(command, run.id, False, f"it cannot be written: {why}"))

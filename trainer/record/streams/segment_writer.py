@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from gradtop.trainer.record.events import plain
 from gradtop.trainer.record.layout import Run
+from gradtop.trainer.record.place import restore_folder
 from gradtop.trainer.record.status import this_host
 from gradtop.trainer.record.streams.registry import DTYPE, STEP, TIME, Column
 from gradtop.trainer.record.streams.rollup import Rollup
@@ -137,6 +138,7 @@ class SegmentWriter:
 def _create(run: Run, stem: str) -> tuple[int, int]:
     """Create the .bin file of a new segment; returns its number, above all existing ones, and a descriptor. Raises OSError."""
     number = 0
+    restore_folder(run, run.streams)
     for name in os.listdir(run.streams):
         found = segment_number(name, stem)
         number = number if found is None else max(number, found + 1)
