@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
 from gradtop.trainer.record import StreamReader, list_runs
+from tests.bench.figure import standard_error
 from tests.bench.sandbox import Sandbox
 from tests.bench.terminal import Terminal, Used
 from tests.support import wait_until
@@ -31,9 +30,8 @@ class Beside:
 
     @property
     def noise(self) -> float:
-        """How far the ratio may be off: the standard error of the turns' ratios."""
-        ratios = [one / other for one, other in zip(self.beside, self.alone, strict=True)]
-        return statistics.stdev(ratios) / math.sqrt(len(ratios))
+        """How far the ratio may be off."""
+        return standard_error([one / other for one, other in zip(self.beside, self.alone, strict=True)])
 
 
 class Training:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -44,6 +45,11 @@ def in_turns(actions: Mapping[str, Callable[[], Taken]], times: int) -> dict[str
 def median_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
     """The median of the ratios of what was measured in the same turn."""
     return statistics.median(one / other for one, other in zip(ours, theirs, strict=True))
+
+
+def standard_error(values: Sequence[float]) -> float:
+    """How far their mean may be off."""
+    return statistics.stdev(values) / math.sqrt(len(values))
 
 
 def quantile(values: Sequence[float], share: float) -> float:
