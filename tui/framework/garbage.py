@@ -7,36 +7,47 @@ waits, the flatter an open screen stays.
 from __future__ import annotations
 
 import gc
-from typing import Any
+from collections.abc import Callable
+from time import monotonic
 
-from textual.app import App
+from gradtop.tui.framework.key_order import OrderedKeys
 
 NEVER = 1_000_000
 # Collections of the middle generation since the last look: each stands for some 7,000 objects that came and did not go by themselves.
 PILED, EVERY = 1, 1.0
 # All that lives is looked through now and then, a twentieth to a tenth of a second of work, and set aside as what stays: of it the looks
-# in between, which take a few milliseconds, know nothing.
-EVERYTHING = 60.0
+# in between, which take a few milliseconds, know nothing. It waits for a moment without keys, but not for ever.
+EVERYTHING, LATEST = 60.0, 90.0
+STILL = 1.5  # seconds without a key
 
 
-def begin(app: App[Any]) -> None:
+def begin(app: OrderedKeys) -> None:
     """From the first frame on; until then `gc` is disabled, as nearly all that is made stays."""
     young, middle, _ = gc.get_threshold()
     gc.set_threshold(young, middle, NEVER)
     # Of the 100,000 objects that there are now a thousand would be found to be garbage, in 40 ms: not in the way of the first key.
     gc.freeze()
     gc.enable()
-    app.set_interval(EVERY, collect_new)
-    app.set_interval(EVERYTHING, collect_all)
+    app.set_interval(EVERY, Looks(lambda: app.pressed).look)
 
 
-def collect_new() -> None:
-    """Look through what was made since the last look at everything, if much was."""
-    if gc.get_count()[2] >= PILED:
-        gc.collect()
+class Looks:
+    """What a screen looks through each second: nothing, where little came and went."""
 
+    def __init__(self, pressed: Callable[[], float], clock: Callable[[], float] = monotonic) -> None:
+        """`pressed` is when the last key was pressed, by the clock."""
+        self._pressed, self._clock = pressed, clock
+        self._everything = clock()
+        self._piled = False  # much has come and gone since everything was looked through
 
-def collect_all() -> None:
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
+    def look(self) -> None:
+        now = self._clock()
+        waited = now - self._everything
+        if self._piled and waited >= (EVERYTHING if now - self._pressed() >= STILL else LATEST):
+            self._everything, self._piled = now, False
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()
+        elif gc.get_count()[2] >= PILED:
+            self._piled = True
+            gc.collect()

@@ -7,6 +7,7 @@ second would go to the mode or the dialog that the first one leaves.
 from __future__ import annotations
 
 from collections import deque
+from time import monotonic
 from typing import Any
 
 from textual import events
@@ -18,7 +19,12 @@ PATIENCE = 0.5  # seconds after which a key is taken for done whose target is go
 
 
 class OrderedKeys(App[None]):
-    """Forwards a key, or what is pasted, once the one before it is done and what that has opened is there."""
+    """Forwards a key, or what is pasted, once the one before it is done and what that has opened is there.
+
+    `pressed` is when the last one came, by the monotonic clock.
+    """
+
+    pressed = 0.0
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -33,7 +39,9 @@ class OrderedKeys(App[None]):
             await super().on_event(event)
             if event is self._underway:  # it has come all the way up to the app, and no widget has stopped it
                 self._underway = None
-        elif self._underway is None and not self._held and self.screen.is_mounted:
+            return
+        self.pressed = monotonic()
+        if self._underway is None and not self._held and self.screen.is_mounted:
             await self._forward(event)
         else:
             self._held.append(event)

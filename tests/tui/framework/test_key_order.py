@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from textual import events
@@ -55,3 +56,12 @@ async def test_a_target_that_goes_away_or_hangs_does_not_stop_the_keyboard(tmp_p
         monkeypatch.setattr(OrderedKeys, "_follow", lambda *_: None)  # nobody tells that a key is done
         type_at_once(app, ["a", "escape", "1"])
         await app.until(lambda: app.mode.mode == "overview", "the overview")
+
+
+async def test_the_app_knows_when_the_last_key_came(tmp_path: Path) -> None:
+    run, grower = fake_run(tmp_path / "runs", "quiet-heron", state="done", steps=100)
+    grower.close()
+    async with piloted(tmp_path, run) as app:
+        before = monotonic()
+        await app.press("7")
+        assert before <= app.app.pressed <= monotonic()

@@ -1,0 +1,78 @@
+"""When a screen looks for garbage: where much came and went, and through everything while nobody types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from gradtop.tui.framework import garbage
+from gradtop.tui.framework.garbage import EVERYTHING, LATEST, STILL, Looks
+
+
+@dataclass
+class Collector:
+    """In the place of `gc`: what it was asked for, and how much has piled up."""
+
+    piled: int = 0
+    asked: list[str] = field(default_factory=list)
+
+    def get_count(self) -> tuple[int, int, int]:
+        return 0, 0, self.piled
+
+    def collect(self) -> None:
+        self.asked.append("collect")
+        self.piled = 0
+
+    def freeze(self) -> None:
+        self.asked.append("freeze")
+
+    def unfreeze(self) -> None:
+        self.asked.append("unfreeze")
+
+
+WHOLE = ["unfreeze", "collect", "freeze"]
+
+
+@dataclass
+class Minute:
+    """A screen for which time passes a second at a time."""
+
+    collector: Collector
+    now: float = 1000.0
+    pressed: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.looks = Looks(lambda: self.pressed, lambda: self.now)
+
+    def pass_(self, seconds: float, *, typing: bool = False) -> list[str]:
+        """What was asked of the collector meanwhile."""
+        self.collector.asked.clear()
+        for _ in range(round(seconds)):
+            self.now += 1.0
+            if typing:
+                self.pressed, self.collector.piled = self.now, 1
+            self.looks.look()
+        return list(self.collector.asked)
+
+
+@pytest.fixture
+def minute(monkeypatch: pytest.MonkeyPatch) -> Minute:
+    collector = Collector()
+    monkeypatch.setattr(garbage, "gc", collector)
+    return Minute(collector)
+
+
+def test_a_screen_that_makes_little_is_never_looked_through(minute: Minute) -> None:
+    assert minute.pass_(10 * LATEST) == []
+
+
+def test_everything_is_looked_through_once_a_minute_when_keys_rest(minute: Minute) -> None:
+    assert minute.pass_(EVERYTHING - 2, typing=True) == ["collect"] * round(EVERYTHING - 2)
+    assert minute.pass_(STILL + 3) == WHOLE
+    assert minute.pass_(LATEST) == []  # nothing has come since
+
+
+def test_who_types_on_and_on_waits_for_it_once_in_a_while(minute: Minute) -> None:
+    assert minute.pass_(LATEST - 1, typing=True) == ["collect"] * round(LATEST - 1)
+    assert minute.pass_(1, typing=True) == WHOLE
