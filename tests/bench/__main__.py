@@ -1,4 +1,4 @@
-"""The benchmarks: `python -m tests.bench [NAME …] [--json FILE]`. Ends with 1 where a figure does not reach its limit."""
+"""The benchmarks: `python -m tests.bench [NAME[:PART,…] …] [--json FILE]`. Ends with 1 where a figure does not reach its limit."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ NAMES = {
     "restart": "from an edit to the first step of the new run, forked too; a live change",
     "changes": "a hundred live changes to a run of ten million steps",
     "server": "the torch server: counts, plans, a screen that opens beside a training, memory",
-    "training": "monitoring, and a plain PyTorch loop",
-    "choosing": "what a speed test chooses, beside all combinations, and a plain loop",
+    "training": "monitoring, and a plain PyTorch loop; of training:mlp,cnn,resnet18,transformer alone",
+    "choosing": "what a speed test chooses, beside all combinations, and a plain loop; of choosing:mlp,cnn alone",
     "augmentation": "images varied on the device, and by workers",
     "images": "a folder of images and a Dataset of one's own, beside plain DataLoaders",
     "metrics": "evaluations with five metrics, beside the loss alone",
@@ -42,17 +42,21 @@ NAMES = {
 def main() -> int:
     listed = "\n".join(f"  {name:<14}{what}" for name, what in NAMES.items())
     parser = argparse.ArgumentParser(description=f"{__doc__}\n\n{listed}", formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", metavar="NAME", nargs="*", help="which to run (default: all)")
+    parser.add_argument("names", metavar="NAME", nargs="*", help="which to run (default: all), and of some which parts")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args()
-    if unknown := set(options.names) - set(NAMES):
+    chosen = {name: [part for part in parts.split(",") if part] for name, _, parts in (each.partition(":") for each in options.names or NAMES)}
+    if unknown := set(chosen) - set(NAMES):
         parser.error(f"there is no {', '.join(sorted(unknown))}; these are: {', '.join(NAMES)}")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)
     figures: list[Figure] = []
-    for name in options.names or NAMES:
+    for name, parts in chosen.items():
+        module = import_module(f"tests.bench.{name}")
+        if unknown := set(parts) - set(known := getattr(module, "PARTS", {})):
+            parser.error(f"{name} has no part {', '.join(sorted(unknown))}; its parts are: {', '.join(known) or 'none'}")
         # Closed at once where it is left in the middle, and what it started with it.
-        with closing(import_module(f"tests.bench.{name}").measure()) as measured:
+        with closing(module.measure(*parts)) as measured:
             for figure in measured:
                 print("  ".join(filter(None, row(figure)[:4])), file=sys.stderr, flush=True)
                 figures.append(figure)

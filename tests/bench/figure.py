@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TypeVar
@@ -30,6 +31,11 @@ class Figure:
 
     def to_json(self) -> dict[str, object]:
         return {**asdict(self), "reached": self.reached}
+
+
+def say(sentence: str) -> None:
+    """What a benchmark is about to do, and what it knows already."""
+    print(sentence, file=sys.stderr, flush=True)
 
 
 def in_turns(actions: Mapping[str, Callable[[], Taken]], times: int) -> dict[str, list[Taken]]:

@@ -22,8 +22,9 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 class Example(NamedTuple):
-    """A configuration, changed so that it needs no download and its schedule does not end, and how many epochs are timed."""
+    """A configuration, changed so that it needs no download and its schedule does not end, and how many epochs are timed. `short` names it on the command line."""
 
+    short: str
     name: str
     file: str
     changes: tuple[str, ...]
@@ -34,20 +35,21 @@ class Example(NamedTuple):
 # What the plain loop does not do.
 UNVARIED = ("schedule.kind=constant", "augment.rotation=0", "augment.crop=0", "augment.erasing=0", "augment.mixup=0", "training.ema=0")
 EXAMPLES = (
-    Example("MLP on digits", "digits_mlp.toml", (), 6, 60),
-    Example("CNN on digits", "digits.toml", UNVARIED, 6, 15),
-    Example("ResNet18 on 32×32", "cifar10_resnet18.toml", ("data.kind=fake", "data.samples=512", "training.batch_size=64"), 5, 21),
-    Example("character transformer", "language_model.toml", (), 2, 9),
+    Example("mlp", "MLP on digits", "digits_mlp.toml", (), 6, 60),
+    Example("cnn", "CNN on digits", "digits.toml", UNVARIED, 6, 15),
+    Example("resnet18", "ResNet18 on 32×32", "cifar10_resnet18.toml", ("data.kind=fake", "data.samples=512", "training.batch_size=64"), 5, 21),
+    Example("transformer", "character transformer", "language_model.toml", (), 2, 9),
 )
+PARTS = {example.short: example for example in EXAMPLES}
 # On a CPU as they are; on a GPU also as one would train there.
 WAYS: dict[str, tuple[tuple[str, ...], ...]] = {"cpu": ((),), "cuda": ((), ("training.precision=bf16", "training.compile=true"))}
 
 
-def measure() -> Iterator[Figure]:
+def measure(*parts: str) -> Iterator[Figure]:
     for kind in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
         for way in WAYS[kind]:
-            for example in EXAMPLES:
-                yield from figures(example, torch.device(kind), way)
+            for part in parts or PARTS:
+                yield from figures(PARTS[part], torch.device(kind), way)
 
 
 def figures(example: Example, device: torch.device, way: tuple[str, ...]) -> Iterator[Figure]:

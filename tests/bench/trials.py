@@ -16,28 +16,45 @@ from gradtop.trainer.config import parse_config
 from gradtop.trainer.record import Run, StreamReader, list_runs, read_meta, read_status
 from gradtop.trainer.record.streams.registry import STEPS
 from gradtop.trainer.trials.recorded import read_trials
-from tests.bench.figure import Figure
+from tests.bench.figure import Figure, say
 from tests.bench.sandbox import Sandbox, sandboxed
 
 CONFIG = Path(__file__).parents[2] / "configs" / "digits_mlp.toml"
 SPACE = "optimizer.lr=log(1e-3, 1e-1)"
 TRIALS = 100
+LOOP = 25  # trials of Optuna's loop, whose time is taken to grow with their number
+SLOWER = 3  # times as long as with one thread: not waited for
+IMPORTS = 15.0  # seconds before the loop begins, at most
 SHORT = 20  # trials between which the gaps are taken
+TRIAL = 2  # seconds of one, about, on a core that has nothing else to do
 
 
 def measure() -> Iterator[Figure]:
+    minutes = (2 * LOOP + 1.5 * TRIALS) * TRIAL / 60
+    say(f"trials: about {minutes:.0f} min on two cores without other load; each figure is printed when it is known")
     with sandboxed() as sandbox:
         sandbox.gradtop("params", str(CONFIG))  # the torch server is there
         run, _ = search(sandbox, SHORT, 1, "training.epochs=10")
         taken = gaps(run)
         yield Figure("trial's end to the next first step", statistics.median(taken), "s", 0.15, details={"slowest, s": max(taken)})
-        theirs = {threads: loop(TRIALS, threads) for threads in (1, 2)}
+        theirs: dict[int, float] = {}
+        for threads in (1, 2):
+            most = SLOWER * min(theirs.values()) * LOOP / TRIALS if theirs else None
+            if (seconds := loop(LOOP, threads, most)) is None:
+                say(f"Optuna's loop with {told_threads(threads)}: more than {SLOWER} times as long, and stopped")
+                continue
+            theirs[threads] = seconds * TRIALS / LOOP
+            say(f"Optuna's loop with {told_threads(threads)}: {theirs[threads]:.0f} s for {TRIALS} trials, from {LOOP}")
         for workers, limit in ((1, 1.0), (2, 1.8)):
             _, ours = search(sandbox, TRIALS, workers, "training.threads=1" if workers > 1 else "training.threads=0")
             best = min(theirs.values())
-            reference = f"Optuna's loop in one process, {best:.0f} s with {min(theirs, key=lambda each: theirs[each])} threads"
-            details = {"ours, s": ours, **{f"Optuna with {threads} threads, s": seconds for threads, seconds in theirs.items()}}
+            reference = f"Optuna's loop in one process, {best:.0f} s with {told_threads(min(theirs, key=lambda each: theirs[each]))}, from {LOOP} trials"
+            details = {"ours, s": ours, **{f"Optuna with {told_threads(threads)}, s": seconds for threads, seconds in theirs.items()}}
             yield Figure(f"{TRIALS} trials, {workers} at a time", best / ours, "×", limit, at_least=True, reference=reference, ratio=best / ours, details=details)
+
+
+def told_threads(number: int) -> str:
+    return "1 thread" if number == 1 else f"{number} threads"
 
 
 def search(sandbox: Sandbox, trials: int, workers: int, *words: str) -> tuple[Run, float]:
@@ -62,10 +79,14 @@ def gaps(run: Run) -> list[float]:
     return [begin - end for (_, end), (begin, _) in pairwise(bounds)]
 
 
-def loop(trials: int, threads: int) -> float:
-    """Seconds of the same search as one writes it with Optuna and PyTorch, evaluating each epoch, in a process of its own."""
+def loop(trials: int, threads: int, most: float | None) -> float | None:
+    """Seconds of the same search as one writes it with Optuna and PyTorch, evaluating each epoch, in a process of its own; None where it takes more than `most`."""
     command = [sys.executable, "-m", "tests.bench.trials", str(trials)]
-    told = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": str(threads)})
+    env = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    try:
+        told = subprocess.run(command, check=True, capture_output=True, text=True, env=env, timeout=most and most + IMPORTS)
+    except subprocess.TimeoutExpired:
+        return None
     return float(json.loads(told.stdout.splitlines()[-1]))
 
 

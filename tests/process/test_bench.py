@@ -1,4 +1,4 @@
-"""A benchmark that is ended before its time leaves nothing behind."""
+"""A benchmark that is ended before its time leaves nothing behind; a race of settings finds the fastest within its time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from gradtop.trainer.record import Run, RunReader
 from gradtop.trainer.record.streams.registry import LAYERS, LOSS, STEPS
 from tests.bench.feed import Feed
+from tests.bench.race import Race
 from tests.bench.sandbox import sandboxed
 from tests.process.support import ROOT, Process, wait_for_run, wait_for_step
 from tests.support import wait_until
@@ -110,3 +112,65 @@ def test_whatever_signal_ends_it_it_ends_what_it_started(tmp_path: Path, number:
     assert asleep.ends_within(10)
     assert list(tmp_path.iterdir()) == []
     asleep.close()
+
+
+@dataclass
+class Track:
+    """Entrants whose turns take what `paces` says of them, on a clock that runs with them; `failing` fail in their second turn."""
+
+    paces: Mapping[str, Sequence[float]]
+    failing: frozenset[str] = frozenset()
+    now: float = 0.0
+    turns: list[str] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+
+    def race(self, *kept: str, seconds: float = math.inf) -> Race[str]:
+        return Race(tuple(self.paces), kept, lambda name: Runner(self, name), seconds, clock=lambda: self.now)
+
+
+@dataclass
+class Runner:
+    track: Track
+    name: str
+
+    def turn(self) -> float:
+        track = self.track
+        turn = track.turns.count(self.name)
+        if turn and self.name in track.failing:
+            raise RuntimeError
+        track.turns.append(self.name)
+        paces = track.paces[self.name]
+        taken = paces[turn % len(paces)]
+        track.now += taken
+        return taken
+
+    def close(self) -> None:
+        self.track.closed.append(self.name)
+
+
+def test_the_fastest_wins_a_race_and_what_is_clearly_slower_drops_out() -> None:
+    # One turn of the fastest was disturbed: by the median it is the fastest still.
+    track = Track({"kept": [3.0], "slow": [2.0], "slower": [1.2], "near": [1.05], "fastest": [1.0, 1.0, 4.0]})
+    race = track.race("kept")
+
+    assert race.run() == "fastest"
+    assert {name: len(turns) for name, turns in race.taken.items()} == {"kept": 9, "slow": 1, "slower": 2, "near": 9, "fastest": 9}
+    assert race.pace("near", "fastest") == pytest.approx(1 / 1.05)
+    assert set(track.closed) == set(track.paces)
+
+
+def test_a_race_that_runs_out_of_time_begins_no_more_and_times_what_has_begun_three_times() -> None:
+    track = Track({"a": [1.0], "b": [1.05], "kept": [9.0], "late": [0.1]})
+    race = track.race("kept", seconds=10.5)
+
+    assert race.run() == "a"
+    assert {name: len(turns) for name, turns in race.taken.items()} == {"kept": 3, "a": 3, "b": 3}
+
+
+def test_what_fails_in_a_race_is_out_of_it_unless_it_is_kept() -> None:
+    paces = {"a": [1.0], "b": [0.9]}
+    assert Track(paces, failing=frozenset({"b"})).race("a").run() == "a"
+    track = Track(paces, failing=frozenset({"a"}))
+    with pytest.raises(RuntimeError):
+        track.race("a").run()
+    assert set(track.closed) == {"a", "b"}
