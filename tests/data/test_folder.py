@@ -185,8 +185,10 @@ def test_no_image_is_waited_for(root: Path, capsys: pytest.CaptureFixture[str]) 
     fill(root / "cat" / "more", 10, shade=60)
     os.mkfifo(root / "cat" / "fifo.png")
     (root / "cat" / "link.png").symlink_to("nowhere")
+    (root / "cat" / "loop.png").symlink_to("loop.png")
+    (root / "loop").symlink_to("loop")
     folder = of(root)
-    assert len(folder.train) + len(folder.val) == 43
+    assert len(folder.train) + len(folder.val) == 44
     assert sum(len(labels) for _, labels in [*read(folder), *folder.validation(4, CPU)]) >= 40
     assert "fifo.png (no regular file)" in capsys.readouterr().out
 
@@ -213,7 +215,7 @@ def test_copies_of_a_file_are_all_on_one_side(root: Path) -> None:
     assert any("have copies, byte for byte, as " in note for note in folder.survey.notes)
 
 
-@pytest.mark.parametrize(("training", "validation"), [("Train", "Val"), ("training", "VALID"), ("TRAIN", "validation"), ("train", "dev")])
+@pytest.mark.parametrize(("training", "validation"), [("Train", "Val"), ("training", "VALID"), ("TRAIN", "validation"), ("train", "dev"), ("train2017", "val2017"), ("01_train", "02 Validation set")])
 def test_the_usual_names_of_splits_are_no_classes_in_any_case(tmp_path: Path, training: str, validation: str) -> None:
     for part, names in ((training, "abc"), (validation, "ca"), ("Test", "abc")):
         for name in names:
@@ -268,6 +270,9 @@ def test_splits_that_are_half_there_or_twice_are_told_of(tmp_path: Path) -> None
             fill(tmp_path / part / name, 4, shade=shade)
     fill(tmp_path / "four" / "train", 4)
     fill(tmp_path / "four" / "valid", 4)
+    for shade, name in ((0, "a"), (99, "b")):
+        fill(tmp_path / "five" / "train" / name, 4, shade=shade)
+        fill(tmp_path / "five" / "train2" / name, 4, shade=shade)
     with pytest.raises(UserError, match="has a folder val with folders in it, but no folder train like it"):
         of(tmp_path / "one")
     with pytest.raises(UserError, match="has Training, train for training; keep one of them"):
@@ -275,6 +280,7 @@ def test_splits_that_are_half_there_or_twice_are_told_of(tmp_path: Path) -> None
     three, four = of(tmp_path / "three"), of(tmp_path / "four")
     assert (len(three.train), len(three.val)) == (6, 2)
     assert "test in " in three.survey.notes[0]
+    assert "train2 in " in of(tmp_path / "five").survey.notes[0]
     assert four.classes == ("train", "valid")  # images lie in them directly, as in those of any class
 
 

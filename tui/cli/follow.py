@@ -33,7 +33,7 @@ WIDTHS = (7, 10, 9, 10, 10, 10, 11, 9, 9)
 BEST = "◆"
 SAMPLE_INDENT, SAMPLE_WIDTH = " " * 7 + "   ", sum(WIDTHS) - 10
 # What is printed beside the epochs; a checkpoint comes with each epoch and an ending in better words.
-SHOWN = frozenset({EventKind.INIT, EventKind.COMMAND, EventKind.WARNING, EventKind.RESUMED, EventKind.BLACK_BOX, EventKind.THREADS, EventKind.TEST})
+SHOWN = frozenset({EventKind.DATA, EventKind.INIT, EventKind.COMMAND, EventKind.WARNING, EventKind.RESUMED, EventKind.BLACK_BOX, EventKind.THREADS, EventKind.TEST})
 
 
 def follow(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +21,8 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", "
 _NOT_THE_USERS = frozenset({"__macosx", "@eadir", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "$recycle.bin", "system volume information",
                             "lost+found", "__pycache__", "thumbs.db"})
 TRAINING, VALIDATION, TESTING = ("train", "training"), ("val", "valid", "validation", "dev"), ("test", "testing")
+# What stands around these in names of folders: 01_train, train2017, val_set, Test images.
+_AROUND = re.compile(r"[\W\d_]*([a-z]+?)[\W_]*(?:set|data|images|split)?[\W\d_]*")
 _SAY_EVERY = 2.0
 
 
@@ -97,8 +100,7 @@ def list_test(folder: Path, classes: Sequence[str]) -> dict[str, list[File]]:
 def _splits(root: Path) -> _Splits:
     """The folders of the parts, by their usual names in any case; a class may have such a name too, and has images in it directly."""
     folders = folders_in(root)
-    named = {names[0]: [folder for folder in folders if folder.name.casefold() in names] for names in (TRAINING, VALIDATION, TESTING)}
-    training, validation, test = named.values()
+    training, validation, test = (_folders_of(folders, names) for names in (TRAINING, VALIDATION, TESTING))
     parts = [folder for folder in (*training, *validation, *test) if _holds_classes(folder)]
     training = [folder for folder in training if folder in parts]
     if not parts:
@@ -120,13 +122,30 @@ def _splits(root: Path) -> _Splits:
     return _Splits(training[0], held_out, notes, held_out_test)
 
 
+def _folders_of(folders: Sequence[Path], names: Sequence[str]) -> list[Path]:
+    exact = [folder for folder in folders if folder.name.casefold() in names]
+    return exact or [folder for folder in folders if part_name(folder.name) in names]
+
+
+def part_name(name: str) -> str:
+    """`train` of Train, train2017, 01_train or train_set, and so for the other parts; any other name as it is, in lower case."""
+    name = name.casefold()
+    found = _AROUND.fullmatch(name)
+    return found[1] if found is not None and found[1] in (*TRAINING, *VALIDATION, *TESTING) else name
+
+
+def by_part(folders: Sequence[Path]) -> dict[str, Path]:
+    """Folders by their names in lower case and by the parts that they are of."""
+    return {part_name(folder.name): folder for folder in folders} | {folder.name.casefold(): folder for folder in folders}
+
+
 def _holds_classes(folder: Path) -> bool:
     """Whether there are folders in it, and no images beside them."""
     inside = False
     for entry in entries_in(folder):
         if entry.name.lower().endswith(SUFFIXES):
             return False
-        inside = inside or entry.is_dir()
+        inside = inside or is_folder(entry)
     return inside
 
 
@@ -156,7 +175,15 @@ def find_images(root: Path, *, empty: bool = False, clock: Callable[[], float] =
 
 
 def folders_in(root: Path) -> list[Path]:
-    return sorted(Path(entry.path) for entry in entries_in(root) if entry.is_dir())
+    return sorted(Path(entry.path) for entry in entries_in(root) if is_folder(entry))
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Of a link, whether it leads to one; one that leads to itself does not."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def entries_in(folder: Path | str) -> Iterator[os.DirEntry[str]]:
@@ -179,7 +206,7 @@ def files_in(folder: Path) -> Iterator[File]:
             continue
         seen.add((here.st_dev, here.st_ino))
         for entry in entries_in(place):
-            if entry.is_dir():
+            if is_folder(entry):
                 places.append(entry.path)
             elif entry.name.lower().endswith(SUFFIXES):
                 yield _file(entry)

@@ -14,9 +14,11 @@ from gradtop.trainer.data.kinds.image_folder.listing import (
     TRAINING,
     VALIDATION,
     File,
+    by_part,
     files_in,
     folders_in,
     name_hash,
+    part_name,
 )
 from gradtop.trainer.runtime.errors import UserError
 
@@ -60,7 +62,7 @@ def list_pairs(root: Path, share: float) -> Pairs:
     training, validation, test = places_in(root)
     found = Pairs([], [], test=test)
     if test is not None:
-        where = f"{test.pictures.name} in {test.pictures.parent}" if test.pictures.name.casefold() in TESTING else f"{test.pictures.parent.name} in {root}"
+        where = f"{test.pictures.name} in {test.pictures.parent}" if part_name(test.pictures.name) in TESTING else f"{test.pictures.parent.name} in {root}"
         found.notes.append(f"{where} is a test set: it is evaluated once, at the end, by the best weights, and training does not look at it")
     found.training = pairs_in(training, found.notes)
     if validation is not None:
@@ -77,9 +79,9 @@ def list_pairs(root: Path, share: float) -> Pairs:
 
 def places_in(root: Path) -> tuple[PairPlace, PairPlace | None, PairPlace | None]:
     """Where the pictures and masks of training, of validation and of a test set are: images and masks, each with train, val and test in it or without; or these, each with both."""
-    folders = {folder.name.casefold(): folder for folder in folders_in(root)}
+    folders = by_part(folders_in(root))
     if PICTURES in folders and MASKS in folders:
-        inner = [{folder.name.casefold(): folder for folder in folders_in(folders[each])} for each in (PICTURES, MASKS)]
+        inner = [by_part(folders_in(folders[each])) for each in (PICTURES, MASKS)]
         splits = [[next((place[name] for name in names if name in place), None) for place in inner] for names in (TRAINING, VALIDATION, TESTING)]
         if splits[0][0] is None:
             return PairPlace(folders[PICTURES], folders[MASKS]), None, None
