@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
-from torchvision.models import resnet18
 
 from gradtop.trainer.analysis.event_text import event_line
 from gradtop.trainer.config import Text, dump_config, load_config
@@ -18,52 +16,19 @@ from gradtop.trainer.data.dataset import DataInfo
 from gradtop.trainer.record import new_run, read_status
 from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.server.config_check import check_config
+from tests.examples import CONFIGS, NAMES, data_of
 from tests.training.runs import events, rows
 
-CONFIGS = Path(__file__).parents[2] / "configs"
-# Their data is not on this machine; a stand-in of the same shape is.
-STAND_INS = {
-    "cifar10_resnet18": ["data.kind=fake", "data.samples=8", "training.batch_size=4"],
-    "fashion_mnist": ["data.kind=fake", "data.samples=64", "data.image_size=28", "data.channels=1"],
-}
-TOO_LARGE = "gpt2"
 TOKENIZED = {"byte_pair_text"}
-NAMES = sorted(path.stem for path in CONFIGS.glob("*.toml") if path.stem != TOO_LARGE)
-
-
-def images(folder: Path) -> str:
-    for label, colour in (("cat", "orange"), ("dog", "brown")):
-        (folder / label).mkdir(parents=True)
-        for number in range(5):
-            Image.new("RGB", (40 + number, 32), colour).save(folder / label / f"{number}.png")
-    return str(folder)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_example_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     if name in TOKENIZED:
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    changes = [*STAND_INS.get(name, []), "training.steps=2", "training.device=cpu"]
+    changes = [*data_of(name, tmp_path, small=True), "training.steps=2", "training.device=cpu"]
     # Two steps are shorter than any warm-up.
     changes += [f"schedule.{key}=0" for key in ("warmup_steps", "warmup_epochs") if hasattr(load_config(CONFIGS / f"{name}.toml").schedule, key)]
-    if name == "table_regression":
-        runpy.run_path(str(CONFIGS / "houses.py"))["main"](tmp_path / "houses.csv")
-        changes += [f"data.file={tmp_path / 'houses.csv'}"]
-    if name == "unbalanced_images":
-        script = runpy.run_path(str(CONFIGS / "plates.py"))
-        script["COUNTS"].update(good=40, scratch=8, hole=4)
-        script["main"](tmp_path / "plates")
-        changes += [f"data.root={tmp_path / 'plates'}", "data.workers=0"]
-    if name == "mask_folder":
-        script = runpy.run_path(str(CONFIGS / "cells.py"))
-        monkeypatch.setitem(script["main"].__globals__, "COUNT", 20)
-        script["main"](tmp_path / "cells")
-        changes += [f"data.root={tmp_path / 'cells'}", "data.workers=0"]
-    if name == "finetune":
-        weights = tmp_path / "weights.pth"
-        torch.save(resnet18(num_classes=7).state_dict(), weights)
-        changes += [f"init.pretrained={weights}", f"data.root={images(tmp_path / 'images')}", "data.image_size=32", "data.workers=0"]
-        changes += ["training.batch_size=4"]
     config = load_config(CONFIGS / f"{name}.toml", changes)
     run = new_run(tmp_path / "runs", dump_config(config), {})
 

@@ -10,16 +10,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.geometry import Offset
-from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from gradtop.tui import keys
+from gradtop.tui.framework.dialog import Dialog
 from gradtop.tui.framework.mode_screen import bound
 from gradtop.tui.widgets.options import Options
 
 
-class Choose(ModalScreen[str | None]):
+class Choose(Dialog[str | None]):
     """Gives the chosen word, or None when left by escape or a click beside it."""
 
     CSS_PATH = "choose.tcss"

@@ -8,9 +8,9 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from gradtop.tui.framework.dialog import Dialog
 from gradtop.tui.reading.metrics import matching
 from gradtop.tui.widgets.columns import Cell, TableColumn
 from gradtop.tui.widgets.table import Table
@@ -18,7 +18,7 @@ from gradtop.tui.widgets.table import Table
 NAME = 18  # cells of a name that something is said of; keys of the configuration, which are longer, speak for themselves
 
 
-class ColumnPicker(ModalScreen[None]):
+class ColumnPicker(Dialog[None]):
     """Each choice takes effect at once: `choose` gets the names of the chosen columns, in the order in which they were chosen."""
 
     CSS_PATH = "columns.tcss"

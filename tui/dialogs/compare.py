@@ -9,12 +9,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.screen import ModalScreen
 
 from gradtop.trainer.analysis.compare import Comparison, Pair, compare, nested
 from gradtop.trainer.record import Run
 from gradtop.tui import keys
 from gradtop.tui.format import ellipsis
+from gradtop.tui.framework.dialog import Dialog
 from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.framework.mode_screen import bound
 from gradtop.tui.widgets.options import Scrolled
@@ -26,7 +26,7 @@ NARROW = 60  # cells, before the size is known
 NAME = 24  # cells of the first column, where there is room
 
 
-class Compare(ModalScreen[None]):
+class Compare(Dialog[None]):
     """What differs in the configurations, and the results; read in the poll thread."""
 
     CSS_PATH = "compare.tcss"

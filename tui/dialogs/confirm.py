@@ -7,14 +7,14 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from gradtop.tui import keys
+from gradtop.tui.framework.dialog import Dialog
 from gradtop.tui.framework.mode_screen import bound
 
 
-class Confirm(ModalScreen[bool]):
+class Confirm(Dialog[bool]):
     """Asks; gives True for `y` or the button that says so, False for anything that means no."""
 
     CSS_PATH = "confirm.tcss"

@@ -10,10 +10,11 @@ from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.widgets import Static
 
 from gradtop.tui import keys
+from gradtop.tui.framework.dialog import Dialog
 from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.mode import Key
 from gradtop.tui.pages import PAGES
@@ -22,7 +23,7 @@ from gradtop.tui.widgets.options import Scrolled
 NAME = 12  # cells for the name of a key, at least
 
 
-class Help(ModalScreen[None]):
+class Help(Dialog[None]):
     """Shows keys under their headings, with a sentence on where they act."""
 
     CSS_PATH = "help.tcss"

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen
 
 from gradtop.trainer.record import Run, clean
 from gradtop.tui import keys
+from gradtop.tui.framework.dialog import Dialog
 from gradtop.tui.framework.mode_screen import bound
 from gradtop.tui.reading.snapshot import Snapshot
 from gradtop.tui.widgets.log_view import LogView
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gradtop.tui.app import GradtopApp
 
 
-class Log(ModalScreen[None]):
+class Log(Dialog[None]):
     """The last lines of worker.log; follows while its end is seen."""
 
     CSS_PATH = "log.tcss"

@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Vertical
 from textual.message import Message
-from textual.screen import ModalScreen
 
 from gradtop.trainer.analysis.formatting import significant
 from gradtop.trainer.analysis.significance import moments
@@ -19,6 +18,7 @@ from gradtop.trainer.record.streams.registry import LR
 from gradtop.tui import keys
 from gradtop.tui.format import ellipsis
 from gradtop.tui.framework.chart_actions import ChartActions
+from gradtop.tui.framework.dialog import Dialog
 from gradtop.tui.framework.mode_screen import bound
 from gradtop.tui.framework.name_filter import NameFilter
 from gradtop.tui.mode import Key
@@ -55,7 +55,7 @@ OWN = (
 )
 
 
-class Overlay(ModalScreen[None], ChartActions):
+class Overlay(Dialog[None], ChartActions):
     """Loss, validation loss and accuracy of the runs, or the metrics whose names match what is typed; read in the poll thread.
 
     `numbers` gives the colour and pattern of a run by its id: it keeps them while others come and go.

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from gradtop.tui.framework.dialog import Dialog
 
-class TextPrompt(ModalScreen[str | None]):
+
+class TextPrompt(Dialog[str | None]):
     """Returns the text once `take` accepts it, or None. Subclasses bind escape."""
 
     CSS_PATH = Path(__file__).with_name("text_prompt.tcss")  # also for a subclass in another folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import cast
 from weakref import ref
 
@@ -26,6 +27,10 @@ class ParsedOnce(Stylesheet):
     def set_variables(self, variables: dict[str, str]) -> None:
         if variables != self._variables:
             super().set_variables(variables)
+
+    def read(self, filename: str | PurePath) -> None:
+        super().read(filename)
+        self._rules_map = None  # which Textual leaves as it was, so that a screen would be styled without what it brings
 
     def reparse(self) -> None:
         self.parse()

@@ -31,6 +31,14 @@ def test_a_new_source_has_the_others_stay_as_they_were_parsed() -> None:
     assert stylesheet.rules[0] is before
 
 
+def test_what_was_read_counts_for_what_is_styled_next(tmp_path: Path) -> None:
+    stylesheet = dressed()
+    assert "Header" not in stylesheet.rules_map
+    (tmp_path / "two.tcss").write_text("Header { color: #222222; }")
+    stylesheet.read(tmp_path / "two.tcss")
+    assert len(stylesheet.rules_map["Header"]) == 1
+
+
 def test_the_same_variables_again_have_nothing_parsed_and_others_all() -> None:
     stylesheet = dressed()
     before = stylesheet.rules[0]

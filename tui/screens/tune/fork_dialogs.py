@@ -9,12 +9,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from gradtop.trainer.analysis.formatting import number, significant
 from gradtop.trainer.record import CheckpointInfo, Status
+from gradtop.tui.framework.dialog import Dialog
 from gradtop.tui.screens.tune.effect import consequences_of, problem_of, scaled_text
 from gradtop.tui.screens.tune.weights import WeightsQuery
 from gradtop.tui.widgets.options import Options
@@ -28,7 +28,7 @@ CLOSED: list[BindingType] = [
 ]
 
 
-class ChooseCheckpoint(ModalScreen[CheckpointInfo | None]):
+class ChooseCheckpoint(Dialog[CheckpointInfo | None]):
     """A short list of a run's checkpoints, the newest first, and what a fork from the chosen one keeps and drops."""
 
     CSS_PATH = "fork_dialogs.tcss"
@@ -81,7 +81,7 @@ class ChooseCheckpoint(ModalScreen[CheckpointInfo | None]):
         return f"keeps {kept}" + (f"\ndrops {dropped}" if dropped else "")
 
 
-class AskScaleOrReplace(ModalScreen[bool | None]):
+class AskScaleOrReplace(Dialog[bool | None]):
     """True to scale the whole schedule to a new learning rate, False to put a constant one in its place."""
 
     CSS_PATH = "fork_dialogs.tcss"

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from textual.css.stylesheet import Stylesheet
+from textual.dom import DOMNode
+from textual.screen import ModalScreen
+
+import gradtop.tui
+from gradtop.trainer.record import Run
+from gradtop.tui.dialogs.compare import Compare
+from gradtop.tui.dialogs.help import Help
+from gradtop.tui.framework.dialog import Dialog
+from tests.tui.piloting import piloted
+from tests.tui.runs_fixture import Grower
+
+
+async def test_a_dialog_that_opens_or_comes_back_is_not_styled_a_second_time(tmp_path: Path, training: tuple[Run, Grower], monkeypatch: pytest.MonkeyPatch) -> None:
+    styled: Counter[int] = Counter()
+    apply = Stylesheet.apply
+
+    def counted(self: Stylesheet, node: DOMNode, **options: bool) -> None:
+        styled[id(node)] += 1
+        apply(self, node, **options)
+
+    async with piloted(tmp_path, training[0]) as screen:
+        app = screen.app
+        monkeypatch.setattr(Stylesheet, "apply", counted)
+        await screen.press("question_mark")
+        await screen.until(lambda: isinstance(app.screen, Help) and app.screen.query("KeyRows"), "the help")
+        await screen.pilot.pause()
+        rows = [id(node) for node in app.screen.query("KeyRows")]
+        assert {styled[node] for node in rows} == {2}  # as they are mounted, and as what they are in takes the focus
+        dialog = app.screen
+        app.push_screen(Compare(training[0], training[0]))
+        await screen.until(lambda: isinstance(app.screen, Compare), "another dialog over it")
+        app.pop_screen()
+        await screen.until(lambda: app.screen is dialog, "the help again")
+        await screen.pilot.pause()
+        assert {styled[node] for node in rows} == {2}
+
+
+def test_every_dialog_is_one() -> None:
+    root = Path(gradtop.tui.__file__).parent
+    assert [path.name for path in root.rglob("*.py") if "ModalScreen" in path.read_text()] == ["dialog.py"]
+    assert issubclass(Dialog, ModalScreen)
