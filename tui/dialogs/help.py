@@ -7,6 +7,7 @@ from textwrap import wrap
 from typing import Any, ClassVar, Self
 
 from rich.cells import cell_len
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
@@ -60,7 +61,7 @@ class Help(Dialog[None]):
             yield Static("documentation", classes="title", markup=False)
             yield Static(f"In a shell: gradtop help PAGE, with PAGE one of {', '.join(PAGES)}.", id="pages", markup=False)
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: events.ScreenResume) -> None:  # noqa: ARG002 - beside the one of all dialogs
         self.query_one("#keys").scroll_home(animate=False, immediate=True)
 
 

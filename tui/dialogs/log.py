@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
@@ -50,7 +51,7 @@ class Log(Dialog[None]):
     def on_screen_suspend(self) -> None:
         self.gradtop.read_log(None)
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: events.ScreenResume) -> None:  # noqa: ARG002 - beside the one of all dialogs
         self.gradtop.read_log(self._run)
 
     def receive(self, snapshot: Snapshot) -> None:

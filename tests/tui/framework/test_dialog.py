@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.css.stylesheet import Stylesheet
@@ -21,7 +22,7 @@ async def test_a_dialog_that_opens_or_comes_back_is_not_styled_a_second_time(tmp
     styled: Counter[int] = Counter()
     apply = Stylesheet.apply
 
-    def counted(self: Stylesheet, node: DOMNode, **options: bool) -> None:
+    def counted(self: Stylesheet, node: DOMNode, **options: Any) -> None:
         styled[id(node)] += 1
         apply(self, node, **options)
 
