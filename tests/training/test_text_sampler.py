@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -27,31 +26,9 @@ from gradtop.tui.reading.snapshot import NO_RUN
 from gradtop.tui.screens.overview.data import read_overview
 from tests.training.live_changes import train_with
 from tests.training.runs import SignalAtLook, check_alike, differences, events, finished, rows, trained
+from tests.training.text_configs import text_config
 
 TEXT = "the cat sat on the mat\nand the dog sat on the log\n" * 12
-CONFIG = """
-[model]
-kind = "language_model"
-context = 16
-hidden_size = 8
-num_heads = 1
-num_layers = 1
-dropout = 0.2
-
-[data]
-kind = "text"
-file = {file}
-
-[training]
-epochs = 3
-batch_size = 8
-device = "cpu"
-ema = 0.5
-threads = 1
-
-[sample]
-{sample}
-"""
 
 
 @pytest.fixture
@@ -61,7 +38,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     monkeypatch.setattr(text_sampler, "MOST", 60.0)
     file = tmp_path / "text.txt"
     file.write_text(TEXT)
-    return lambda sample: new_run(tmp_path / "runs", CONFIG.format(file=json.dumps(str(file)), sample=sample), {})
+    return lambda sample: new_run(tmp_path / "runs", text_config(file, sample=sample, epochs=3, training="ema = 0.5"), {})
 
 
 def test_each_epoch_leaves_a_sample_that_continues_the_prompt_and_training_is_as_without_it(written: Callable[[str], Run]) -> None:

@@ -20,32 +20,9 @@ from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.training import text_sampler
 from tests.training.forks import before_training, fork, said
 from tests.training.runs import check_alike, finished, newest_state, stop_and_resume
+from tests.training.text_configs import text_config
 
 TEXT = "the cat sat on the mat\nand the dog sat on the log\nand the naïve frog owes 3 € to the dog\n" * 24
-CONFIG = """
-[model]
-kind = "language_model"
-context = 16
-hidden_size = 8
-num_heads = 1
-num_layers = 1
-dropout = 0.2
-
-[data]
-kind = "text"
-file = {file}
-tokenizer = "bpe"
-vocab_size = 275
-
-[training]
-epochs = 2
-batch_size = 8
-device = "cpu"
-threads = 1
-
-[sample]
-length = 12
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -57,8 +34,9 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def made(folder: Path) -> Run:
-    (folder / "text.txt").write_text(TEXT, encoding="utf-8")
-    return new_run(folder / "runs", CONFIG.format(file=json.dumps(str(folder / "text.txt"))), {})
+    file = folder / "text.txt"
+    file.write_text(TEXT, encoding="utf-8")
+    return new_run(folder / "runs", text_config(file, data='tokenizer = "bpe"\nvocab_size = 275', sample="length = 12"), {})
 
 
 def test_a_run_keeps_its_tokenizer_resumes_bit_for_bit_and_predicts_without_its_text(tmp_path: Path) -> None:
