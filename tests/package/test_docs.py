@@ -218,3 +218,8 @@ def test_the_json_keys_are_those_that_are_printed(printed: dict[str, object]) ->
         assert set(first_column(JSON, f"gradtop {name} --json")) == set(value), name
     assert set(first_column(JSON, "status")) == {field.name for field in fields(Status)}
     assert set(first_column(JSON, "meta")) == {field.name for field in fields(Meta)}
+
+
+def test_each_picture_of_a_page_is_there_and_each_that_is_there_is_shown() -> None:
+    shown = {(page.parent / path).resolve() for page in [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"] for path in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", page.read_text(encoding="utf-8"))}
+    assert shown == {path.resolve() for path in (ROOT / "tests").glob("*.svg")}

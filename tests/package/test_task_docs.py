@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
-from gradtop.trainer.config import load_config
+from gradtop.trainer.config import Config, load_config
 from gradtop.trainer.config.load import dump_config
 from gradtop.trainer.inference.data import load_source
-from gradtop.trainer.inference.trained import open_trained, read_trained
+from gradtop.trainer.inference.trained import TrainedModel, open_trained, read_trained
 from gradtop.trainer.launch.forks import find_checkpoint
 from gradtop.trainer.record import new_run, read_status
 from gradtop.trainer.runtime.worker import work
@@ -26,15 +27,49 @@ from tests.docs import ROOT
 from tests.documented import executed, python_of
 
 
+def loaded(tmp_path: Path, config: Config, marked: str) -> tuple[dict[str, Any], TrainedModel]:
+    """What the Python of the page that has the mark in it makes of a checkpoint, and the checkpoint as gradtop opens it."""
+    run = new_run(tmp_path / "runs", dump_config(config), {})
+    assert work(run) == 0, read_status(run).error
+    checkpoint = find_checkpoint(run).path
+    (block,) = (block for block in python_of("tasks") if marked in block)
+    return executed(block, run, checkpoint, tmp_path), open_trained(read_trained(run, checkpoint), load_source)
+
+
+def test_the_python_of_the_page_names_the_class_that_gradtop_predicts(tmp_path: Path) -> None:
+    for number in range(24):
+        folder = tmp_path / "plates" / ("dent", "good", "scratch")[number % 3]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.effect_noise((32, 32), 20 + 60 * (number % 3)).convert("RGB").save(folder / f"{number}.png")
+    config = load_config(ROOT / "configs" / "unbalanced_images.toml", [f"data.root={tmp_path / 'plates'}", "data.workers=0", "training.epochs=2", "training.device=cpu"])
+    found, trained = loaded(tmp_path, config, "probabilities")
+    assert trained.source.prepare is not None
+    with torch.no_grad():
+        torch.testing.assert_close(found["probabilities"].detach(), trained.forward(trained.source.prepare(found["images"])).softmax(1))
+    assert found["names"] == ["dent", "good", "scratch"]
+    assert found["predicted"] == [found["names"][number] for number in found["probabilities"].argmax(1)]
+
+
+def test_the_python_of_the_page_predicts_the_labels_that_gradtop_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT)
+    config = load_config(ROOT / "configs" / "multi_label.toml", ["training.steps=3", "training.device=cpu", "task.threshold=0.3"])
+    found, trained = loaded(tmp_path, config, ".sigmoid()")
+    with torch.no_grad():
+        assert torch.equal(found["labels"], trained.forward(found["images"]).sigmoid() >= 0.3)
+
+
+def test_the_python_of_the_page_predicts_the_masks_that_gradtop_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT)
+    config = load_config(ROOT / "configs" / "segmentation.toml", ["training.steps=3", "training.device=cpu"])
+    found, trained = loaded(tmp_path, config, "segmenter(")
+    with torch.no_grad():
+        assert torch.equal(found["masks"], trained.forward(found["images"]).argmax(1))
+
+
 def test_the_python_of_the_page_predicts_in_the_units_of_the_targets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     config = load_config(ROOT / "configs" / "regression.toml", ["training.steps=3", "training.device=cpu"])
-    run = new_run(tmp_path / "runs", dump_config(config), {})
-    assert work(run) == 0
-    checkpoint = find_checkpoint(run).path
-    trained = open_trained(read_trained(run, checkpoint), load_source)
-    block = next(block for block in python_of("tasks") if "DataInfo" in block)
-    found = executed(block, run, checkpoint, tmp_path)
+    found, trained = loaded(tmp_path, config, "scale[")
     assert isinstance(trained.task, Regressor)
     with torch.no_grad():
         torch.testing.assert_close(found["predicted"].detach(), trained.task.in_units(trained.forward(found["images"])))
@@ -67,11 +102,7 @@ def test_a_loss_of_the_page_is_computed_as_written() -> None:
 def test_the_python_of_the_page_loads_a_model_of_an_own_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(ROOT)
     config = load_config(ROOT / "configs" / "autoencoder.toml", ["training.steps=3", "training.device=cpu"])
-    run = new_run(tmp_path / "runs", dump_config(config), {})
-    assert work(run) == 0
-    checkpoint = find_checkpoint(run).path
-    trained = open_trained(read_trained(run, checkpoint), load_source)
-    found = executed(next(block for block in python_of("tasks") if "cleaned" in block), run, checkpoint, tmp_path)
+    found, trained = loaded(tmp_path, config, "cleaned")
     with torch.no_grad():
         assert torch.equal(found["cleaned"], trained.forward(found["images"]))
 
