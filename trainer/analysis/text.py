@@ -147,11 +147,11 @@ def baseline_text(status: Status, name: str) -> str:
 
 
 def classes_text(found: Classification, headline: str = ACCURACY) -> str:
-    """The classes with the lowest accuracy, and which are confused most often: lowest accuracy cat 0.71 of 120, dog 0.8 of 90; cat as dog 12×. Of a segmentation by their IoU."""
+    """The classes with the lowest accuracy, and which are confused most often: lowest accuracy cat: 0.71 of 120, dog: 0.8 of 90; most confused cat as dog 12×. Of a segmentation by their IoU."""
     if headline == MEAN_IOU:
-        each_iou = ", ".join(f"{clean(found.name(each), 30)} {significant(found.iou(each))}" for each in found.lowest_iou_first()[:MANY])
+        each_iou = ", ".join(f"{clean(found.name(each), 30)}: {significant(found.iou(each))}" for each in found.lowest_iou_first()[:MANY])
         return f"lowest IoU {each_iou}{f' and {len(found.lowest_iou_first()) - MANY} more' if len(found.lowest_iou_first()) > MANY else ''}"
-    lowest = ", ".join(f"{clean(found.name(each), 30)} {significant(found.recall(each))} of {number(found.support[each])}" for each in found.worst_first()[:FEW])
+    lowest = ", ".join(f"{clean(found.name(each), 30)}: {significant(found.recall(each))} of {number(found.support[each])}" for each in found.worst_first()[:FEW])
     confused = ", ".join(f"{clean(found.name(label), 30)} as {clean(found.name(other), 30)} {number(count)}×" for label, other, count in found.confused[:FEW])
     return f"lowest accuracy {lowest}{f'; most confused {confused}' if confused else ''}"
 

@@ -40,6 +40,7 @@ class HostReader:
         passed = now[0] - self._then[0]
         busy, *rates = ((new - old) / passed if passed > 0 else NAN for old, new in zip(self._then[1:], now[1:], strict=True))
         self._then = now
+        busy = min(busy, float(self.cores))  # the kernel counts in ticks, which a short time has one too many of
         return (100 * busy, self._number(lambda: psutil.virtual_memory().used, HOST_MEMORY), *rates)
 
     def _counters(self) -> tuple[float, ...]:

@@ -51,6 +51,7 @@ def test_an_error_comes_before_a_warning_and_the_others_are_counted(run: Written
     run.steps([*falling(100), math.nan]).says(dropped=12)
     assert [finding.severity for finding in run.report.findings] == [Severity.ERROR, Severity.WARNING]
     assert run.report.text() == "✕ loss not finite at 101 · 1 more"
+    assert run.report.cell() == "✕ loss not finite at 101 +1"
 
 
 def test_what_has_passed_is_kept_and_is_not_the_worst(run: Written) -> None:

@@ -116,6 +116,13 @@ def test_what_a_host_does_not_tell_is_a_gap_with_its_reason(monkeypatch: pytest.
     assert reader.unavailable["net_sent"] == "this system does not tell: hidden"
 
 
+def test_a_host_is_never_busier_than_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "cpu_count", lambda: 2)
+    seconds, times = iter([0.0, 1.0]), iter([10.0, 12.02])
+    monkeypatch.setattr(host, "busy_seconds", lambda: next(times))
+    assert host.HostReader(clock=lambda: next(seconds)).read()[0] == 200.0
+
+
 class NVMLError(Exception):
     pass
 

@@ -48,6 +48,11 @@ class Report:
             return f"{worst.symbol} {worst.title}{f' · {self.count - 1} more' if self.count > 1 else ''}"
         return "✓ nothing wrong" if self.healthy else ""
 
+    def cell(self) -> str:
+        """The same in a table: ▲ loss spike at 812 +2."""
+        worst = self.worst
+        return f"{worst.symbol} {worst.title}{f' +{self.count - 1}' if self.count > 1 else ''}" if worst is not None else self.text()
+
     def besides_the_ending(self) -> Report:
         """The other findings, for where it is said already that the run failed or died; never that it is healthy then."""
         others = tuple(finding for finding in self.findings if finding.name not in ENDINGS)

@@ -70,7 +70,7 @@ def judge(rows: Iterable[RunRow], clock: Callable[[], float], seconds: float) ->
         reader.refresh()
         said = report(reader).besides_the_ending()  # which the state and the last words tell
         sentence = said.worst.sentence if said.worst is not None else ""
-        found.append(Judgement(row, clock(), clean(said.text(), SENTENCE), clean(sentence, SENTENCE), said.tone))
+        found.append(Judgement(row, clock(), clean(said.cell(), SENTENCE), clean(sentence, SENTENCE), said.tone))
         if time.monotonic() > until:
             break
     return found
