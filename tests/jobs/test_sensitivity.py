@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gradtop.trainer.config import load_config, parse_config
+from gradtop.trainer.config import diff_config, load_config, parse_config
 from gradtop.trainer.config.problems import ConfigProblems
 from gradtop.trainer.jobs.search.outcome import SearchOutcome
 from gradtop.trainer.jobs.sensitivity.config import Settings
@@ -139,8 +139,14 @@ def test_before_it_begins_it_says_how_many_trainings_and_about_how_long(tmp_path
     parent = create_run(tmp_path, parse_config(BASE[0]))
     write_status(parent, Status(state=RunState.DONE, seconds=60.0))
     assert announced_by(create_run(tmp_path, config, parent=parent))["seconds"] == 600
+    shorter = config.model_copy(update={"training": config.training.model_copy(update={"epochs": config.training.epochs // 2})})
+    write_status(parent, Status(state=RunState.DONE, seconds=60.0, step=300, steps=300, steps_per_epoch=300 // config.training.epochs))
+    assert announced_by(create_run(tmp_path, shorter, parent=parent, changes=diff_config(parse_config(BASE[0]), shorter)))["seconds"] == 300
     write_status(parent, Status(state=RunState.STOPPED, seconds=60.0))  # a part of a training says nothing of a whole one
     assert announced_by(create_run(tmp_path, config, parent=parent))["seconds"] is None
+    search = create_run(tmp_path, parse_config(BASE[0], overrides=["search.space={\"lr\" = \"log(0.005, 0.5)\"}"], job="search"))  # nor does a search
+    write_status(search, Status(state=RunState.DONE, seconds=60.0))
+    assert announced_by(create_run(tmp_path, config, parent=search))["seconds"] is None
 
 
 # What it finds

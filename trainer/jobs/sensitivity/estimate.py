@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from gradtop.trainer.config import load_config
+from gradtop.trainer.analysis.training_time import expected_seconds
+from gradtop.trainer.config import Config, load_config
 from gradtop.trainer.jobs.sensitivity.config import Settings
 from gradtop.trainer.jobs.sensitivity.plan import SensitivityPlan, plan_of
-from gradtop.trainer.record import Run, RunState, read_meta, read_status
+from gradtop.trainer.record import Run, read_meta, read_status
 
 
-def seconds_of_parent(run: Run) -> float:
-    """How long the run took whose configuration is analysed; nan where it has not come to its end or there is none."""
-    parent = read_meta(run).parent
-    status = read_status(Run(run.path.parent / parent)) if parent else None
-    return status.seconds if status is not None and status.state is RunState.DONE and status.seconds > 0 else math.nan
+def seconds_of_parent(run: Run, config: Config) -> float:
+    """About how long a training takes, from the run whose configuration is analysed; nan where that says nothing of it, or there is none."""
+    meta = read_meta(run)
+    if not meta.parent:
+        return math.nan
+    parent = Run(run.path.parent / meta.parent)
+    return expected_seconds(read_meta(parent).job, read_status(parent), [change.key for change in meta.changes], config.training)
 
 
 def announced(plan: SensitivityPlan, settings: Settings, seconds: float) -> Mapping[str, object]:
@@ -36,4 +39,4 @@ def announced_by(run: Run) -> Mapping[str, object]:
     config = load_config(run.config)
     settings = config.part("sensitivity")
     assert isinstance(settings, Settings)  # noqa: S101 - the job's section is checked with the configuration
-    return announced(plan_of(config, settings), settings, seconds_of_parent(run))
+    return announced(plan_of(config, settings), settings, seconds_of_parent(run, config))

@@ -68,7 +68,7 @@ class SensitivityAnalysis(TrialJob):
     def reconcile(self) -> None:
         self._beside = importances_beside(self._run, self._settings.search)
         if not self._context.resume:
-            self._say_what_is_planned(seconds_of_parent(self._run))
+            self._say_what_is_planned(seconds_of_parent(self._run, self.config))
             return
         made = trial_runs(self._run)
         for number, trial in self.trials.items():

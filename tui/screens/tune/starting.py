@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gradtop.trainer.job import DEFAULT_JOB
-from gradtop.trainer.record import RunState
 from gradtop.tui import keys
 from gradtop.tui.screens.tune.effect import place
 
@@ -52,7 +51,7 @@ class Starter:
                 self._start_job(app, job, draft, base, dialog.overrides_of(line))
 
         question = keys.start_question(job.name)
-        dialog = question(draft.config, training_seconds(app.snapshot.facts)) if question else None
+        dialog = question(draft.config, training_seconds(app.snapshot.facts, draft)) if question else None
         if dialog is None:
             self._start_job(app, job, draft, base)
         else:
@@ -86,9 +85,13 @@ class Starter:
         app.launch(work, text, watch=watch)
 
 
-def training_seconds(facts: Facts) -> float:
-    """How long the training took that is watched; nan where it is none that has come to its end."""
-    return facts.status.seconds if facts.state is RunState.DONE and facts.meta.job == DEFAULT_JOB else math.nan
+def training_seconds(facts: Facts, draft: Draft) -> float:
+    """About how long a training with the draft takes, from the one that is watched; nan where that says nothing of it."""
+    from gradtop.trainer.analysis.training_time import expected_seconds
+
+    if draft.config is None:
+        return math.nan
+    return expected_seconds(facts.meta.job, replace(facts.status, state=facts.state), [change.key for change in draft.changes()], draft.config.training)
 
 
 def started_text(checkpoint: CheckpointInfo | None, facts: Facts, *, queue: bool) -> str:
