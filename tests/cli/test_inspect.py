@@ -330,3 +330,15 @@ def test_an_export_onto_a_full_disk_is_one_sentence_and_leaves_nothing_half(grad
     assert said.code == 2
     assert said.err == "gradtop: out: cannot be written: File too large. Choose another directory with --output.\n"
     assert not (tmp_path / "out").exists()
+
+
+def test_show_says_once_where_the_weights_of_a_run_come_from_though_it_began_twice(gradtop: Gradtop, runs: Path) -> None:
+    # Killed before its first checkpoint, a fork takes its weights over again.
+    run, grower = fake_run(runs, "keen-newt", state="done", steps=10)
+    grower.close()
+    for sentence in ("weights from an old file", "weights of resnet18", "weights of resnet18"):
+        append_event(run, "init", message=sentence)
+    for _ in range(2):
+        append_event(run, "forked", step=4, kept=["all weights"], dropped=[], all_weights=True)
+    told = [line.split(maxsplit=1)[1] for line in gradtop("show", "keen-newt").out.splitlines() if line.startswith("  weights ")]
+    assert told == ["weights from an old file", "weights of resnet18", "continues from step 4: kept all weights"]

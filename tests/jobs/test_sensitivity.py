@@ -144,7 +144,7 @@ def test_before_it_begins_it_says_how_many_trainings_and_about_how_long(tmp_path
     assert announced_by(create_run(tmp_path, shorter, parent=parent, changes=diff_config(parse_config(BASE[0]), shorter)))["seconds"] == 300
     write_status(parent, Status(state=RunState.STOPPED, seconds=60.0))  # a part of a training says nothing of a whole one
     assert announced_by(create_run(tmp_path, config, parent=parent))["seconds"] is None
-    search = create_run(tmp_path, parse_config(BASE[0], overrides=["search.space={\"lr\" = \"log(0.005, 0.5)\"}"], job="search"))  # nor does a search
+    search = create_run(tmp_path, parse_config(BASE[0], overrides=['search.space={"lr" = "log(0.005, 0.5)"}'], job="search"))  # nor does a search
     write_status(search, Status(state=RunState.DONE, seconds=60.0))
     assert announced_by(create_run(tmp_path, config, parent=search))["seconds"] is None
 

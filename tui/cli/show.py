@@ -224,9 +224,9 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         yield "code", clean(f"git {meta.git_commit[:12]}{', with uncommitted changes' if meta.git_dirty else ''}")
     if meta.command:
         yield "command", clean(shlex.join(meta.command))
-    for event in reader.events:
-        if event.get("kind") in {EventKind.INIT, EventKind.FORKED}:
-            yield "weights", event_line(event).text.removeprefix("weights: ")
+    origins = (event_line(event).text for event in reader.events if event.get("kind") in {EventKind.INIT, EventKind.FORKED})
+    for sentence in dict.fromkeys(origins):  # once, also of a run that was killed before its first checkpoint and began again
+        yield "weights", sentence.removeprefix("weights: ")
     checkpoints = reader.checkpoints()
     if checkpoints:
         best = [checkpoint.step for checkpoint in checkpoints if checkpoint.best]
