@@ -170,7 +170,7 @@ def test_what_is_not_clear_or_cannot_be_used_is_said(tmp_path: Path) -> None:
     assert refused(root) == f"data.input: ROOT has nothing beside the target but words, which a model does not see; {tokens}: its columns are text (string)"
     assert refused(root, input="text") == f"data.input: text holds strings, which cannot be used so; {tokens}"
     masks = saved(tmp_path / "masks", {"image": pictures(4), "mask": pictures(4)}, {"image": datasets.Image(), "mask": datasets.Image()})
-    assert refused(masks, target="mask", input="image").endswith("masks of pictures are read from folders, with data.kind = image_folder and data.masks, or by code of yours with data.kind = custom")
+    assert refused(masks, target="mask", input="image").endswith("where it has masks, the classes of the pixels of others, set task.kind = segmentation")
     values = [0.5, 1.5, math.nan, 2.5]
     assert refused(saved(tmp_path / "nan", {"x": [[1.0]] * 4, "y": values})) == "data.root: ROOT, row 2: column y is NaN or infinite; remove such rows with Dataset.filter"
     assert refused(root, input="words") == "data.input: ROOT has no column words; its columns are text (string), label (integer)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from gradtop.trainer.data.targets import CLASSES, TargetKind
@@ -39,6 +40,15 @@ class DataConfig(Kind, defer_build=True):
 
 def prefetch_setting() -> Any:
     return setting(2, help="Batches that each data loading process reads ahead.", unit="batches", effect="fork", ge=1, le=1_000)
+
+
+def mask_values_setting() -> Any:
+    return setting((), help="For segmentation: the values in the masks of the classes, in their order; empty: 0, 1, … up to the largest.", effect="fork", ge=0, lt=65_536)
+
+
+def disagreeing_mask_values(values: Sequence[int]) -> Iterator[tuple[str, str]]:
+    if len(set(values)) < len(values) or len(values) == 1:
+        yield "mask_values", "must be two values or more, each once"
 
 
 class LabeledData(DataConfig):

@@ -14,11 +14,12 @@ NUMBERS = frozenset({"bool", "integer", "float"})
 SEQUENCES = frozenset({"sequence of integers", "sequence of floats"})
 # In the order in which they are looked for, where the types leave it open.
 _TARGETS = ("label", "labels", "target", "targets", "class", "y")
+_MASKS = ("mask", "masks", "label", "labels", "annotation", "annotations", "segmentation", "target")
 _INPUTS = ("image", "img", "pixel_values", "input_ids", "input", "inputs", "features", "x", "data")
 # What is done with columns that are of no use as they are.
 _INSTEAD: Mapping[ColumnType, str] = {
     "string": "make numbers of them with Dataset.map, as the tokens of a tokenizer, all of one length, or train a language model on a file with data.kind = text",
-    "image": "masks of pictures are read from folders, with data.kind = image_folder and data.masks, or by code of yours with data.kind = custom",
+    "image": "where it has masks, the classes of the pixels of others, set task.kind = segmentation",
 }
 
 
@@ -47,15 +48,15 @@ def type_of(feature: Any) -> ColumnType:
     return "other"
 
 
-def choose_columns(features: Mapping[str, Any], config: SavedDataset, where: str) -> ChosenColumns:
-    """As the configuration names them, else by type and name. Raises UserError where that is not clear."""
+def choose_columns(features: Mapping[str, Any], config: SavedDataset, where: str, *, masks: bool = False) -> ChosenColumns:
+    """As the configuration names them, else by type and name; `masks` are images that are the target of images. Raises UserError where that is not clear."""
     types = {name: type_of(feature) for name, feature in features.items()}
     for key, names in (("input", config.input), ("target", (config.target,) if config.target else ())):
         if lacking := [name for name in names if name not in types]:
             raise UserError(f"data.{key}: {where} has no column {lacking[0]}; {_listed(types)}")
-    target = config.target or _target(types, config.input, where)
+    target = config.target or (_mask if masks else _target)(types, config.input, where)
     inputs = tuple(config.input) or (_input({name: kind for name, kind in types.items() if name != target}, where),)
-    _check(types, inputs, target)
+    _check(types, inputs, target, masks=masks)
     return ChosenColumns(inputs, target, {name: types[name] for name in (*inputs, target)})
 
 
@@ -67,6 +68,15 @@ def _target(types: Mapping[str, ColumnType], inputs: Sequence[str], where: str) 
     if found := _named(classes or left, _TARGETS):
         return found
     raise UserError(f"data.target: which column of {where} is to be predicted is not clear; name it: {_listed(types)}")
+
+
+def _mask(types: Mapping[str, ColumnType], inputs: Sequence[str], where: str) -> str:
+    images = [name for name, kind in types.items() if kind == "image" and name not in inputs]
+    if found := _named(images, _MASKS):
+        return found
+    if inputs and len(images) == 1:
+        return images[0]
+    raise UserError(f"data.target: which column of {where} has the masks is not clear; name it: {_listed(types)}")
 
 
 def _input(types: Mapping[str, ColumnType], where: str) -> str:
@@ -83,9 +93,14 @@ def _input(types: Mapping[str, ColumnType], where: str) -> str:
     raise UserError(f"data.input: which column of {where} the model is to see is not clear; name it, or several columns of numbers: {_listed(types)}")
 
 
-def _check(types: Mapping[str, ColumnType], inputs: Sequence[str], target: str) -> None:
+def _check(types: Mapping[str, ColumnType], inputs: Sequence[str], target: str, *, masks: bool) -> None:
     if target in inputs:
         raise UserError(f"data.input contains {target}, which data.target predicts")
+    if masks:
+        for key, name in (("input", inputs[-1]), ("target", target)):
+            if types[name] != "image":
+                raise UserError(f"data.{key}: {name} holds {_plural(types[name])}, and task.kind = segmentation takes a column of images, and one of masks of the same sizes")
+        return
     if len(inputs) > 1 and (others := [name for name in inputs if types[name] not in NUMBERS]):
         raise UserError(f"data.input: {others[0]} holds {_plural(types[others[0]])}, and several columns together must be numbers; name it alone")
     for key, name, wrong in (("input", inputs[0], {"string", "class", "other"}), ("target", target, {"image", "other"})):

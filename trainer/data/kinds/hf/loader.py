@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from gradtop.trainer.data.dataset import Source, Survey
-from gradtop.trainer.data.fingerprint import digest_of
 from gradtop.trainer.data.kinds.custom.loader import CustomSource, source_of
 from gradtop.trainer.data.kinds.hf import SavedDataset
 from gradtop.trainer.data.kinds.hf.columns import ChosenColumns, choose_columns
@@ -20,7 +19,7 @@ from gradtop.trainer.data.kinds.image_folder.images import check_decoder
 from gradtop.trainer.data.kinds.table.targets import FEW
 from gradtop.trainer.data.normalise import IMAGENET, Normalise
 from gradtop.trainer.data.splitting import set_rows_apart
-from gradtop.trainer.data.targets import CLASSES, NUMBERS, ONE_CLASS, VALUES, TargetKind, WantedTargets
+from gradtop.trainer.data.targets import CLASSES, MASKS, NUMBERS, ONE_CLASS, VALUES, TargetKind, WantedTargets
 from gradtop.trainer.runtime.errors import UserError
 
 
@@ -31,23 +30,28 @@ def load(config: SavedDataset, *, seed: int, context: int = 0, wanted: WantedTar
     root = Path(config.root).expanduser().absolute()
     opened = open_splits(root)
     where = f"data.root: {root}"
+    if wanted.kind == MASKS:
+        # What reads masks is not needed otherwise.
+        from gradtop.trainer.data.kinds.hf.masks import load_masked_rows
+
+        return load_masked_rows(config, opened, root, seed=seed, wanted=wanted)
     columns = choose_columns(opened.training.features, config, str(root))
     pictures = columns.types[columns.inputs[0]] == "image"
     if pictures:
         check_decoder()
     target = _Target(opened.training, columns, wanted, where)
-    digest = digest_of(str(each._fingerprint).encode() for each in (opened.training, opened.validation) if each is not None)  # noqa: SLF001 - the library's own, in state.json
+    digest = opened.digest
     if opened.validation is None:
         of_classes = target.kind == CLASSES and target.values.dim() == 1 and bool((target.values >= 0).all())
         rows = set_rows_apart(torch.arange(len(opened.training)), target.values if of_classes else None, config.validation, seed, where)
         parts = [(opened.training.select(some.tolist()), target.values[some]) for some in rows]
     else:
-        _check_columns(opened.validation, columns, where)
+        opened.check_validation(columns.types, where)
         parts = [(opened.training, target.values), (opened.validation, target.encode(opened.validation))]
     notes = list(opened.notes)
     if opened.test is not None and not (why := _unusable(opened.test, columns, target)):
         parts.append((opened.test, target.encode(opened.test, "test")))
-        notes.append(f"test in {root} is a test set: it is evaluated once, at the end, by the best weights, and training does not look at it")
+        notes.append(opened.test_note(root))
     elif opened.test is not None:
         notes.append(f"test in {root} is not used: {why}")
     sets = [SavedRows(rows, columns, config, values, target.classes, where) for rows, values in parts]
@@ -123,8 +127,3 @@ def _unusable(test: Any, columns: ChosenColumns, target: _Target) -> str:
     if not len(test):
         return "it has no rows"
     return "" if target.has_labels(test) else f"its rows have no class in column {columns.target}"
-
-
-def _check_columns(validation: Any, columns: ChosenColumns, where: str) -> None:
-    if lacking := [name for name in columns.types if name not in validation.features]:
-        raise UserError(f"{where}: the validation split lacks the column {lacking[0]}")

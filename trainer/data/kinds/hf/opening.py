@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gradtop.trainer.data.fingerprint import digest_of
 from gradtop.trainer.data.kinds.image_folder.listing import TESTING, TRAINING, VALIDATION
 from gradtop.trainer.data.table_encoding import several_words
 from gradtop.trainer.runtime.errors import UserError
@@ -21,6 +23,24 @@ class OpenedSplits(NamedTuple):
     validation: Any
     test: Any
     notes: list[str]
+
+    @property
+    def digest(self) -> str:
+        """By the fingerprints of the library, in state.json."""
+        return digest_of(fingerprint_of(each).encode() for each in (self.training, self.validation) if each is not None)
+
+    def check_validation(self, columns: Iterable[str], where: str) -> None:
+        """Raises UserError where that split has not the columns of the other."""
+        if lacking := [name for name in columns if name not in self.validation.features]:
+            raise UserError(f"{where}: the validation split lacks the column {lacking[0]}")
+
+    @staticmethod
+    def test_note(root: Path) -> str:
+        return f"test in {root} is a test set: it is evaluated once, at the end, by the best weights, and training does not look at it"
+
+
+def fingerprint_of(rows: Any) -> str:
+    return str(rows._fingerprint)  # noqa: SLF001 - the library's own, in state.json
 
 
 def open_splits(root: Path) -> OpenedSplits:

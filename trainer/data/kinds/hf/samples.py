@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ class SavedRows(LabelledSamples):
         self._scale = PixelRange(config.black, config.white) if config.white > config.black else None
         self._where = where
         self._dtype = _dtype_of(rows.features[columns.inputs[0]], columns.types[columns.inputs[0]])
-        self._rows = _undecoded(rows.select_columns(list(columns.inputs)), columns)
+        self._rows = undecoded(rows, [name for name in columns.inputs if columns.types[name] == "image"], list(columns.inputs))
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -39,7 +39,7 @@ class SavedRows(LabelledSamples):
         row = self._rows[index]
         for name in self._columns.inputs:
             if row[name] is None:
-                raise UserError(f"{self._where}, row {index}: column {name} has no value; remove such rows with Dataset.filter")
+                raise lacking_value(self._where, index, name)
         first = self._columns.inputs[0]
         kind = self._columns.types[first]
         if kind == "image":
@@ -54,7 +54,7 @@ class SavedRows(LabelledSamples):
 
     def _picture(self, image: Mapping[str, Any], index: int) -> Tensor:
         try:
-            return read_picture(io.BytesIO(image["bytes"]) if image.get("bytes") is not None else str(image.get("path")), self._size, self._scale)
+            return read_picture(file_of(image), self._size, self._scale)
         except WithoutScale:
             raise UserError(
                 f"{self._where}, row {index}: the image in column {self._columns.inputs[0]} has more than 8 bits per channel, and what is black and what white in it "
@@ -74,15 +74,19 @@ def read_column(rows: Any, name: str, where: str) -> Tensor | list[str]:
     if values.dtype.kind == "O":
         lacking = next((row for row, value in enumerate(values) if value is None), None)
         if lacking is not None:
-            raise UserError(f"{where}, row {lacking}: column {name} has no value; remove such rows with Dataset.filter")
+            raise lacking_value(where, lacking, name)
         raise UserError(f"{where}: column {name} has sequences of different lengths; pad them")
     # Where some are missing, whole numbers come as floats.
     if values.dtype.kind == "f" and type_of(rows.features[name]) not in {"float", "sequence of floats"}:
-        raise UserError(f"{where}, row {int((values != values).argmax())}: column {name} has no value; remove such rows with Dataset.filter")
+        raise lacking_value(where, int((values != values).argmax()), name)
     if values.dtype.kind == "f" and (wrong := ~np.isfinite(values)).any():
         row = int(wrong.reshape(len(values), -1).any(1).argmax())
         raise UserError(f"{where}, row {row}: column {name} is NaN or infinite; remove such rows with Dataset.filter")
     return torch.from_numpy(values.copy())
+
+
+def lacking_value(where: str, row: int, column: str) -> UserError:
+    return UserError(f"{where}, row {row}: column {column} has no value; remove such rows with Dataset.filter")
 
 
 def _dtype_of(feature: Any, kind: ColumnType) -> torch.dtype:
@@ -93,14 +97,19 @@ def _dtype_of(feature: Any, kind: ColumnType) -> torch.dtype:
     return torch.uint8 if pixels else torch.int64
 
 
-def _undecoded(rows: Any, columns: ChosenColumns) -> Any:
-    """With images as the bytes that are stored, which are decoded as those of a folder are."""
+def undecoded(rows: Any, images: Sequence[str], columns: Sequence[str]) -> Any:
+    """These columns, with images as the bytes that are stored, which are decoded as those of a folder are."""
     import datasets
 
-    for name in columns.inputs:
-        if columns.types[name] == "image":
-            rows = rows.cast_column(name, datasets.Image(decode=False))
+    rows = rows.select_columns(list(columns))
+    for name in images:
+        rows = rows.cast_column(name, datasets.Image(decode=False))
     return rows.with_format(None)
+
+
+def file_of(image: Mapping[str, Any]) -> BinaryIO | str:
+    """An image that is not decoded, as a file or its path."""
+    return io.BytesIO(image["bytes"]) if image.get("bytes") is not None else str(image.get("path"))
 
 
 def _image_of(values: Tensor) -> Tensor:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from gradtop.trainer.data.kinds import DataShape, LabeledData, prefetch_setting
+from gradtop.trainer.data.kinds import (
+    DataShape,
+    LabeledData,
+    disagreeing_mask_values,
+    mask_values_setting,
+    prefetch_setting,
+)
 from gradtop.trainer.data.targets import CLASSES, MASKS
 from gradtop.trainer.declare import setting
 
@@ -17,7 +23,7 @@ class ImageFolder(LabeledData):
     validation: float = setting(0.1, help="Fraction of the images used for validation, where there is no folder for it.", effect="fork", gt=0, lt=1)
     workers: int = setting(2, help="Data loading processes; 0 loads in the training process.", unit="processes", effect="fork", ge=0, le=256)
     prefetch: int = prefetch_setting()
-    mask_values: tuple[int, ...] = setting((), help="For segmentation: the values in the masks of the classes, in their order; empty: 0, 1, … up to the largest.", effect="fork", ge=0, lt=65_536)
+    mask_values: tuple[int, ...] = mask_values_setting()
     black: float = setting(0.0, help="Pixel value that is black in images of more than 8 bits; determined from the images if black and white are equal.", effect="fork")
     white: float = setting(0.0, help="Pixel value that is white in images of more than 8 bits.", effect="fork")
 
@@ -26,8 +32,7 @@ class ImageFolder(LabeledData):
     outline: ClassVar = "gradtop.trainer.data.kinds.image_folder.loader:outline_folder"
 
     def disagreements(self) -> Iterator[tuple[str, str]]:
-        if len(set(self.mask_values)) < len(self.mask_values) or len(self.mask_values) == 1:
-            yield "mask_values", "must be two values or more, each once"
+        yield from disagreeing_mask_values(self.mask_values)
 
     @property
     def shape(self) -> DataShape:

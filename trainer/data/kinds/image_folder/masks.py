@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
@@ -24,7 +24,7 @@ MOST = 1 << 16  # values that a mask can have
 GREY, DEEP = ("L", "P", "1"), ("I;16", "I;16L", "I;16B", "I")
 
 
-def mask_values(path: str) -> tuple[tuple[int, int], list[int]]:
+def mask_values(path: str | BinaryIO) -> tuple[tuple[int, int], list[int]]:
     """Width and height of a mask, and the values in it. Raises Unopenable."""
     with open_image(path) as image:
         size, mode = image.size, image.mode
@@ -36,7 +36,7 @@ def mask_values(path: str) -> tuple[tuple[int, int], list[int]]:
         return size, [int(value) for value in _numbers(image).unique()]
 
 
-def read_mask(path: str, size: int, labels: Tensor, unknown: int) -> Tensor:
+def read_mask(path: str | BinaryIO, size: int, labels: Tensor, unknown: int) -> Tensor:
     """(size, size) int64: the square that a picture of this size becomes, each pixel the label of the nearest. Raises Unopenable, also where a value has no label."""
     from PIL import Image
 
