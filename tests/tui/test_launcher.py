@@ -159,3 +159,15 @@ def test_where_nothing_trains_the_server_is_started(runs: Path, monkeypatch: pyt
     assert server.started == 1
     Launcher(runs, server=False).prepare()
     assert len(server.links) == 1
+
+
+async def test_tune_has_one_process_made_ready_each_time_it_is_opened(tmp_path: Path, run: Run) -> None:
+    starts = Starts()
+    async with piloted(tmp_path, run, launcher=starts) as screen:
+        for times in (1, 2):
+            await screen.press("6")
+            await screen.shows("what will change")
+            await screen.until(lambda: starts.asked.count(("expect_start", None)) >= times, "the process")  # noqa: B023
+            await screen.press("1")
+            await screen.pilot.pause()
+            assert starts.asked.count(("expect_start", None)) == times

@@ -101,7 +101,8 @@ class ModeScreen(Screen[None]):
         super().__init__()
         self._compositor = CellCompositor()
         self.snapshot = EMPTY
-        self._composed = False
+        self._composed = self._was_left = False
+        self._resumes = 0
         self._explained = ""
         self._noticed = ("", False)
         self._read_late = False
@@ -205,11 +206,23 @@ class ModeScreen(Screen[None]):
         self.receive(self.gradtop.snapshot)
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
-        # Textual styles all that a screen has anew whenever it comes back, which is most of what a change of mode costs.
+        # Textual (8.2) says so twice of a mode that is opened for the first time.
+        self._resumes += 1
+        if self._resumes == 2 and not self._was_left:
+            event.prevent_default()
+            return
+        # It styles all that a screen has anew whenever it comes back, which is most of what a change of mode costs.
         # What another theme changes it sees to by itself.
         event.refresh_styles = False
         self.refresh_bindings()  # the key bar stood still under a dialog
         self.request_data()
+        self.come_to_front()
+
+    def on_screen_suspend(self) -> None:
+        self._was_left = True
+
+    def come_to_front(self) -> None:
+        """Called whenever it is shown, and when the dialog over it has closed."""
 
     def _compositor_refresh(self) -> None:
         # In the middle of a change Textual (8.2) renders whole frames and throws them away; after one it draws the first twice.

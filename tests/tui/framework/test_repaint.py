@@ -159,7 +159,8 @@ async def test_after_the_first_frame_garbage_is_collected_in_full_only_now_and_t
 ) -> None:
     run, _ = training
     thresholds, full = gc.get_threshold(), []
-    monkeypatch.setattr("gradtop.tui.framework.garbage.EVERYTHING", 0.01)
+    for name, value in (("EVERYTHING", 0.01), ("LATEST", 0.01), ("PILED", 0)):
+        monkeypatch.setattr(f"gradtop.tui.framework.garbage.{name}", value)
 
     def seen(phase: str, about: dict[str, int]) -> None:
         full.extend([1] if phase == "stop" and about["generation"] == 2 else [])

@@ -74,7 +74,7 @@ class Tune(ModeScreen, EnqueueAction):
         self.query_one("#changes").border_title = "what will change"
         self.explain("Reading the configuration …")
 
-    def on_screen_resume(self, event: events.ScreenResume) -> None:  # noqa: ARG002 - beside the one of all modes
+    def come_to_front(self) -> None:
         self.gradtop.expect_start()
 
     def on_resize(self, event: events.Resize) -> None:
