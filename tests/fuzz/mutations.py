@@ -6,6 +6,7 @@ import json
 import math
 import os
 import random
+import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -86,6 +87,35 @@ def json_raw(path: Path, chance: random.Random) -> str:
     text = chance.choice(('{"a":' * number + "1" + "}" * number, "[" * number + "]" * number, "9" * number, f'{{"step": {"9" * number}}}', "\ufeff{}", "NaN", '"\\ud800"'))
     path.write_bytes((text + "\n").encode())
     return text[:20]
+
+
+def encoded(path: Path, chance: random.Random) -> str:
+    """The same text as other programs write it: in another encoding, with other ends of lines, or twice."""
+    text = path.read_bytes().decode("utf-8", "replace")
+    how = chance.choice(("utf-16", "utf-16-le", "utf-32", "utf-8-sig", "utf-7", "\r\n", "\r", "\u2028", "twice"))
+    encoding = how if how.startswith("utf") else "utf-8"
+    if how == "twice":
+        text += text
+    elif how != encoding:
+        text = text.replace("\n", how)
+    path.write_bytes(text.encode(encoding, "surrogatepass"))
+    return ascii(how)
+
+
+def repeated_keys(path: Path, chance: random.Random) -> str:
+    """Keys of its objects stand there twice, the second time with another value, as JSON allows; or very many do."""
+    data = path.read_bytes()
+    keys = sorted(set(KEY.findall(data)))
+    starts = [at for at, byte in enumerate(data) if byte == 0x7B]  # {
+    if not keys or not starts:
+        return ""
+    many = chance.random() < 0.1
+    members = [b'"k%d": %d' % (at, at) for at in range(20_000)] if many else [key + b": " + json.dumps(edge(chance, None), ensure_ascii=True).encode() for key in chance.choices(keys, k=3)]
+    at = chance.choice(starts)
+    rest = data[at + 1 :]
+    comma = b"" if rest.lstrip()[:1] == b"}" else b", "
+    path.write_bytes(data[: at + 1] + b", ".join(members) + comma + rest)
+    return "many" if many else ""
 
 
 def toml_value(path: Path, chance: random.Random) -> str:
@@ -235,9 +265,10 @@ def added(path: Path, chance: random.Random) -> str:
     return ascii(name)
 
 
+KEY = re.compile(rb'"(?:[a-z_]+)"(?=\s*:)')
 Way = Callable[[Path, random.Random], str]
 BYTES: tuple[Way, ...] = (torn, flipped, spliced, replaced, added)
-JSON: tuple[Way, ...] = (*[json_value] * 12, json_raw, *BYTES)
+JSON: tuple[Way, ...] = (*[json_value] * 12, json_raw, encoded, repeated_keys, *BYTES)
 RECORDS: tuple[Way, ...] = (*[doubles] * 6, *[column] * 4, records_repeated, *BYTES)
-WAYS: dict[str, tuple[Way, ...]] = {".json": JSON, ".jsonl": JSON, ".toml": (*[toml_value] * 6, *BYTES), ".bin": RECORDS, ".roll": (*[doubles] * 6, records_repeated, *BYTES)}
+WAYS: dict[str, tuple[Way, ...]] = {".json": JSON, ".jsonl": JSON, ".toml": (*[toml_value] * 6, encoded, *BYTES), ".bin": RECORDS, ".roll": (*[doubles] * 6, records_repeated, *BYTES)}
 IN_PLACE = {".json": 12, ".jsonl": 12, ".toml": 6, ".bin": 10, ".roll": 6}  # so many of the ways leave a file what it is

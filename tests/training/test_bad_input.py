@@ -84,6 +84,13 @@ def test_an_own_model_that_goes_wrong_in_training_alone_is_told_of_before_it(tmp
     assert said in read_status(run).error
 
 
+def test_an_exception_whose_message_cannot_be_made_is_named(tmp_path: Path) -> None:
+    run = of(tmp_path, OWN, '[model]\nkind = "custom"\ntarget = "tests.training.project:given"\narguments = {how = "unsayable"}')
+    assert work(run) == 1
+    sentence = "RuntimeError: Unsayable was raised, and its message cannot be made, as its __str__ raised KeyError (the traceback is in worker.log)"
+    assert (read_status(run).state, read_status(run).error) == ("failed", sentence)
+
+
 def test_a_traceback_is_said_to_be_in_the_log_only_where_there_is_one(tmp_path: Path) -> None:
     run = of(tmp_path, '[model]\nkind = "custom"\ntarget = "json:loads"\narguments = {s = "x"}')
     written = run.config.rename(tmp_path / "mine.toml")

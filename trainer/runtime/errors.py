@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import resource
+import traceback
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -49,6 +51,27 @@ def explain_limit(error: BaseException) -> str:
     if isinstance(error, ImportError) and "failed to map segment" in message:
         return f"not enough memory to load a library ({message.partition(':')[0]}): a process may have {_limit(resource.RLIMIT_AS, 1 << 10)} KiB here; raise that with ulimit -v"
     return ""
+
+
+def sayable(error: Exception) -> Exception:
+    """An error of custom code, or one that says as much where its own message cannot be made."""
+    try:
+        str(error)
+    except Exception as failed:  # noqa: BLE001 - whatever a class of somebody's own raises there
+        return RuntimeError(f"{type(error).__name__} was raised, and its message cannot be made, as its __str__ raised {type(failed).__name__}")
+    return error
+
+
+def explain_exit(error: BaseException) -> str:
+    """Explain a SystemExit, with the place where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" in {frames[-1].name}, {Path(frames[-1].filename).name} line {frames[-1].lineno}" if frames else ""
+    by = " by sys.exit" if isinstance(error, SystemExit) else ""
+    try:
+        first = (repr(error).splitlines() or [""])[0]
+    except Exception:  # noqa: BLE001 - as in sayable
+        first = type(error).__name__
+    return f"{first} was raised{by}{where}; code that cannot go on should raise an exception that says why (the traceback is in worker.log)"
 
 
 def _limit(of: int, unit: int = 1) -> str:

@@ -34,7 +34,7 @@ from gradtop.trainer.record.status import READS
 from gradtop.trainer.record.writing import remove_leftovers
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.control import Control, Stop
-from gradtop.trainer.runtime.errors import TracedError, UserError, explain_limit
+from gradtop.trainer.runtime.errors import TracedError, UserError, explain_exit, explain_limit, sayable
 from gradtop.trainer.runtime.lock import lock_run
 from gradtop.trainer.runtime.preparing import Preparation, listening
 from gradtop.trainer.runtime.progress import Heartbeat, Progress
@@ -154,7 +154,8 @@ class Worker:
             return Ending(RunState.STOPPED, "; ".join(filter(None, (f"ended by {request}" if str(request) else "", request.unsaved))))
         except EndNow as request:
             return Ending(RunState.STOPPED, str(request), at_once=True)
-        except Exception as error:  # noqa: BLE001 - whatever ends a run is told to the person who reads its status
+        except Exception as raised:  # noqa: BLE001 - whatever ends a run is told to the person who reads its status
+            error = sayable(raised)
             if self.control.signal and not isinstance(error, UserError):
                 # It may have gone to the whole process group, and ended a compiler that the job waited for.
                 traceback.print_exc()
@@ -231,15 +232,6 @@ class Worker:
 
 def first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
-
-
-def explain_exit(error: BaseException) -> str:
-    """Explain a SystemExit, with the place where it was raised."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" in {frames[-1].name}, {Path(frames[-1].filename).name} line {frames[-1].lineno}" if frames else ""
-    by = " by sys.exit" if isinstance(error, SystemExit) else ""
-    first = (repr(error).splitlines() or [""])[0]
-    return f"{first} was raised{by}{where}; code that cannot go on should raise an exception that says why (the traceback is in worker.log)"
 
 
 def job_of(run: Run) -> Job:
