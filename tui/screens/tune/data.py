@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gradtop.trainer.job import find_job
-from gradtop.trainer.record import CheckpointInfo, Run, RunReader, read_meta
+from gradtop.trainer.record import CheckpointInfo, Run, RunReader, RunState, clean, read_meta
 from gradtop.trainer.record.run_reader import read_config
+from gradtop.tui.reading.facts import SENTENCE
 
 if TYPE_CHECKING:
     from gradtop.tui.reading.poll import ReadContext
@@ -19,7 +20,7 @@ class TunePart:
     """`tables` as they stand in run.toml (empty where it cannot be read); `live` what was changed since, by key.
 
     `checkpoints` are what a fork can go on from, in the order of steps; `steps` is the length of the run. `search` is the search that it is, or
-    is a trial of, and `searched` are the keys of its space.
+    is a trial of, and `searched` are the keys of its space. `failure` is the sentence of a run that failed before its first step.
     """
 
     run: Run | None = None
@@ -31,9 +32,10 @@ class TunePart:
     steps_per_epoch: int = 0
     search: Run | None = None
     searched: tuple[str, ...] = ()
+    failure: str = ""
 
     def same_configuration(self, other: TunePart | None) -> bool:
-        return other is not None and (self.run, self.tables, self.live) == (other.run, other.tables, other.live)
+        return other is not None and (self.run, self.tables, self.live, self.failure) == (other.run, other.tables, other.live, other.failure)
 
 
 NOTHING = TunePart()
@@ -55,6 +57,7 @@ def read_tune(source: ReadContext, _view: object) -> TunePart:
         steps_per_epoch=status.steps_per_epoch,
         search=search,
         searched=searched,
+        failure=clean(status.error, SENTENCE) if reader.state is RunState.FAILED and status.step == status.began else "",
     )
 
 

@@ -42,10 +42,14 @@ class Difference(NamedTuple):
 
 
 class Draft:
-    """Texts by dotted key over those of a base; always checked. What is typed for one kind is there when it comes back."""
+    """Texts by dotted key over those of a base; always checked. What is typed for one kind is there when it comes back.
 
-    def __init__(self, base: Config, typed: Mapping[str, str] | None = None) -> None:
+    `failure` is why a run with the base could not begin.
+    """
+
+    def __init__(self, base: Config, typed: Mapping[str, str] | None = None, failure: str = "") -> None:
         self.base = base
+        self.failure = failure
         self._base = form_texts(base)
         self.config: Config | None = base
         self.problems: dict[str, str] = {}
@@ -55,9 +59,9 @@ class Draft:
         if self._typed:
             self._check()
 
-    def rebased(self, base: Config) -> Draft:
-        """What was typed, over another base."""
-        return Draft(base, self._typed)
+    def rebased(self, other: Draft) -> Draft:
+        """What was typed, over the base of another draft."""
+        return Draft(other.base, self._typed, other.failure)
 
     def kind(self, part: SectionSpec) -> str:
         kind = self._text(f"{part.name}.kind", part.default_kind)
@@ -80,6 +84,11 @@ class Draft:
     def original(self, spec: FieldSpec) -> str:
         """What the field had before anything was typed: the base's, or the default of a new kind."""
         return self._base.get(spec.key, to_text(spec.default))
+
+    def refusal(self, spec: FieldSpec) -> str:
+        """Why the run with what this field still has could not begin; "" where that was something else."""
+        named = self.failure.removeprefix(spec.key)
+        return named.lstrip(": ") if named != self.failure and named[:1] in {":", " "} and self.text(spec) == self.was(spec) else ""
 
     def is_plain(self, part: SectionSpec) -> bool:
         """Whether a section has nothing but defaults, of its default kind."""

@@ -69,7 +69,7 @@ class DraftLoader:
         if mine is not None and mine.changes_something and loaded.draft is not None and loaded.part.run == self.base.run:
             # The same run, changed live: what was typed stays, over what it has now.
             self.base = loaded.part
-            form.take(mine.rebased(loaded.draft.base))
+            form.take(mine.rebased(loaded.draft))
         elif mine is not None and mine.changes_something and (loaded.draft is None or mine.config != loaded.draft.base):
             form.draw()  # what was typed stays, over the configuration that it was typed over
         elif loaded.draft is None:
@@ -104,4 +104,4 @@ def _loaded(part: TunePart) -> DraftLoaded:
     if part.run is not None and not part.tables:
         return DraftLoaded(part, None, "it is missing or not valid TOML")
     config, problem = make_base(part.tables, part.live)
-    return DraftLoaded(part, Draft(config) if config is not None else None, problem)
+    return DraftLoaded(part, Draft(config, failure=part.failure) if config is not None else None, problem)

@@ -16,14 +16,17 @@ def folded_row(draft: Draft, part: SectionSpec, specs: Sequence[FieldSpec], chan
     """A section in one line: its kind, and how much of it is not as it comes."""
     mine = [spec for spec in specs if spec.key in changed]
     others = [spec for spec in specs if spec.name != "kind"]
-    wrong = any(spec.key in draft.problems for spec in specs)
+    wrong = any(spec.key in draft.problems or draft.refusal(spec) for spec in specs)
     note = f"{len(mine)} changed" if mine else "all off" if part.name == "augment" and draft.is_plain(part) else "defaults" if draft.is_plain(part) else f"{len(others)} settings"
     return FieldRow(f"{part.name}.", part.name, draft.kind(part) if part.kinds else "", note, changed=bool(mine), wrong=wrong, folded=True)
 
 
 def field_row(draft: Draft, spec: FieldSpec, changed: set[str]) -> FieldRow:
-    problem = draft.problems.get(spec.key, "")
-    note = problem.partition(", not ")[0].removeprefix("must be ") if problem else " ".join(filter(None, (spec.unit, spec.bounds)))
+    problem, refusal = draft.problems.get(spec.key, ""), draft.refusal(spec)
+    if problem:
+        note = problem.partition(", not ")[0].removeprefix("must be ")
+    else:
+        note = "refused" if refusal else " ".join(filter(None, (spec.unit, spec.bounds)))
     return FieldRow(
         key=spec.key,
         label=spec.name,
@@ -31,5 +34,5 @@ def field_row(draft: Draft, spec: FieldSpec, changed: set[str]) -> FieldRow:
         note=note,
         choice=spec.type in {"choice", "bool"},
         changed=spec.key in changed,
-        wrong=bool(problem),
+        wrong=bool(problem or refusal),
     )

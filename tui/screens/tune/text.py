@@ -77,7 +77,7 @@ def about_field(draft: Draft, spec: FieldSpec) -> list[TextLine]:
     from gradtop.trainer.config import to_text
 
     lines: list[TextLine] = []
-    if problem := draft.problems.get(spec.key):
+    if problem := draft.problems.get(spec.key) or draft.refusal(spec):
         lines.append([(f"✕ {problem}", "error")])
     lines.append([(spec.help, "text")])
     facts = [f"{spec.expected} ({spec.unit})" if spec.unit else spec.expected]

@@ -8,6 +8,7 @@ from gradtop.trainer.config import Config, CustomModel, FieldSpec, Mlp, Sgd, loa
 from gradtop.trainer.record import CheckpointInfo, RecordedChange
 from gradtop.tui.screens.tune.draft import Difference, Draft, make_base, save_config
 from gradtop.tui.screens.tune.effect import Way, consequences_of, way_of
+from gradtop.tui.screens.tune.form_rows import field_row
 
 
 def field(draft: Draft, key: str) -> FieldSpec:
@@ -109,7 +110,7 @@ def test_what_was_typed_stays_over_another_base() -> None:
     draft.type("training.batch_size", "128")
     base, _ = make_base(to_tables(Config()), {"optimizer.lr": 3e-4})
     assert base is not None
-    assert [each.key for each in draft.rebased(base).differences()] == ["training.batch_size"]
+    assert [each.key for each in draft.rebased(Draft(base)).differences()] == ["training.batch_size"]
 
 
 def checkpoint(step: int, epoch: int) -> CheckpointInfo:
@@ -194,3 +195,16 @@ def test_the_changes_of_a_draft_are_what_a_run_remembers() -> None:
     draft = Draft(Config())
     draft.type("training.seed", "7")
     assert [RecordedChange(one.key, one.old, one.new) for one in draft.changes()] == [RecordedChange("training.seed", 0, 7)]
+
+
+def test_a_field_says_why_the_run_could_not_begin_until_it_is_changed() -> None:
+    draft = Draft(Config(), failure="training.seed: is of no use; take another one")
+    seed, other = field(draft, "training.seed"), field(draft, "training.epochs")
+    assert (draft.refusal(seed), draft.refusal(other)) == ("is of no use; take another one", "")
+    assert not draft.problems
+    row = field_row(draft, seed, set())
+    assert (row.wrong, row.note) == (True, "refused")
+    draft.type("training.seed", "7")
+    assert not draft.refusal(seed)
+    assert draft.rebased(Draft(Config(), failure="training.epochs must be more")).refusal(other) == "must be more"
+    assert not Draft(Config(), failure="training.seeds: are none").refusal(seed)

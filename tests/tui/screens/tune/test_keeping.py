@@ -104,3 +104,15 @@ async def test_the_edited_configuration_is_saved_as_toml_and_overwrites_only_whe
         await screen.until(lambda: not isinstance(screen.app.screen, SaveAs), "the form")
         await screen.until(lambda: [each.message for each in screen.app._notifications] == [f"saved {path}"], "the note")
         assert screen.text(LR) == "9"
+
+
+async def test_the_form_of_a_run_that_could_not_begin_says_why_at_the_field_that_is_to_blame(tmp_path: Path, runs: Path) -> None:
+    failed, _ = fake_run(runs, "blue-crane", state="failed", steps=0, error="optimizer.lr: is too odd a number; take another one", created=NOW - 31)
+    async with opened(tmp_path, run=failed) as screen:
+        await screen.press("slash", "l", "r", "enter")
+        await screen.until(lambda: "✕ is too odd a number; take another one" in screen.words(), "the sentence")
+        assert "✕ refused" in screen.words()
+        await screen.press("enter", "9", "enter")
+        assert "is too odd a number" not in screen.words().partition("optimizer.lr ─")[2].partition("what will change")[0]
+        assert "✕ refused" not in screen.words()
+        assert screen.draft.config is not None
