@@ -92,6 +92,16 @@ def test_which_weights_a_fork_keeps_is_asked_where_configurations_do_not_tell(
     assert bool(result.code) == ("no weight" in said)
 
 
+def test_a_checkpoint_that_lies_elsewhere_is_not_said_to_be_of_the_run(gradtop: Gradtop, parent: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = tmp_path / "kept.pt"
+    kept.write_bytes((parent.checkpoints / "step-000032.pt").read_bytes())
+    answer = {"kept": ["2 of 4 weights"], "dropped": ["2 weights are new: a, b"], "nothing": ""}
+    monkeypatch.setattr("gradtop.trainer.launch.answers.request_answer", lambda *_: answer)
+    result = gradtop("fork", "base", "--from", str(kept), "training.epochs=4", "--detach")
+    assert "kept.pt: keeps 2 of 4 weights, the optimizer's state of those weights" in result.out
+    assert "kept.pt of base" not in result.out
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

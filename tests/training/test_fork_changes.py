@@ -275,3 +275,19 @@ def test_what_is_told_before_is_about_what_the_event_tells_after(
     assert exact.kept[0] == kept[0]
     assert set(weights["dropped"]) <= set(dropped)
     assert [each for each in exact.dropped if "freezing" in each] == [each for each in dropped if "freezing" in each]
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        ({"a": 1}, "the checkpoint kept.pt is not one that gradtop wrote"),
+        ({"linear.weight": torch.ones(2)}, "the checkpoint kept.pt is not one that gradtop wrote"),
+        ({"step": 1, "format": 1, "model": {}}, "the checkpoint kept.pt has the format 1, this version reads 2"),
+        ({"step": 1, "format": 2, "model": 5}, "the checkpoint kept.pt holds no weights"),
+        ({"step": 1, "format": 2, "model": {"x": 5}}, "the checkpoint kept.pt holds no weights"),
+    ],
+)
+def test_a_file_of_which_a_fork_keeps_nothing_refuses_it_before_it_starts(parents: dict[str, Run], tmp_path: Path, state: dict[str, object], why: str) -> None:
+    torch.save(state, tmp_path / "kept.pt")
+    found = answer(ANSWERS["fork_weights"], {"tables": to_toml(load_config(parents["plain"].config)), "checkpoint": str(tmp_path / "kept.pt")})
+    assert found["nothing"].startswith(why)

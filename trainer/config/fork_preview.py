@@ -36,7 +36,7 @@ def consequences(old: Config, new: Config, *, epoch: int = 0, weights: Consequen
         kept += UNKNOWN.kept
     if not _fits(old, new) and weights is None:
         dropped.append("the weights that do not fit the other data: the head, where the number of classes differs")
-    _optimizer(old, new, kept, dropped)
+    _optimizer(old, new, kept, dropped, all_weights=_fits(old, new) and (weights is None or not weights.dropped))
     if thawed := passed_unfreezing(new, epoch):
         dropped.append(thawed)
     if new.training.ema and old.training.ema and _fits(old, new):
@@ -99,14 +99,14 @@ def _fits(old: Config, new: Config) -> bool:
     return old.data == new.data or (old.data.shape[1:] == new.data.shape[1:] and bool(old.data.shape.classes))
 
 
-def _optimizer(old: Config, new: Config, kept: list[str], dropped: list[str]) -> None:
+def _optimizer(old: Config, new: Config, kept: list[str], dropped: list[str], *, all_weights: bool) -> None:
     if lost := new.optimizer.dropped_state(old.optimizer.kind):
         dropped.append(lost)
         return
     if switch := new.optimizer.switched_on(old.optimizer):
         dropped.append(f"the optimizer's state, which lacks that of {switch}")
         return
-    if _fits(old, new):
+    if all_weights:
         kept.append("the optimizer's state")
     else:
         kept.append("the optimizer's state of those weights")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.config import Config
@@ -56,9 +56,13 @@ def describe_checkpoint(run: Run, path: Path) -> Description:
 
 
 def compare_weights(config: Config, path: str) -> dict[str, Any]:
-    """By names and shapes, without reading the checkpoint's values. Raises UserError."""
-    state = checkpoint.load(Path(path), mapped=True)
-    require_trainable(state, Path(path).name)
+    """By names and shapes, without reading the checkpoint's values; `nothing` says too why the file is of no use. Raises UserError."""
+    try:
+        state = checkpoint.load(Path(path), mapped=True)
+        require_trainable(state, Path(path).name)
+        require_weights(state, Path(path).name)
+    except UserError as error:
+        return {"kept": [], "dropped": [], "nothing": str(error)}
     model = shapes_of(config)
     with contextlib.suppress(ValueError):  # the weights of modules that there are not are told below
         apply_shapes(model, shapes_in(state))
@@ -66,6 +70,13 @@ def compare_weights(config: Config, path: str) -> dict[str, Any]:
     taken = TransferredState()
     say_match(matched, taken)
     return {"kept": taken.kept, "dropped": taken.dropped, "nothing": "" if matched.parameters else nothing_kept(matched)}
+
+
+def require_weights(state: checkpoint.State, name: str) -> None:
+    """Raises UserError for a file that holds no tensors by name."""
+    weights = state.get("model")
+    if not isinstance(weights, dict) or not any(isinstance(key, str) and isinstance(value, Tensor) for key, value in weights.items()):
+        raise UserError(f"the checkpoint {name} holds no weights")
 
 
 def shapes_of(config: Config) -> nn.Module:

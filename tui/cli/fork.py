@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.consent import agreed
 from gradtop.tui.cli.errors import UsageError
-from gradtop.tui.cli.locate import add_run, chosen_run, job_of, name_of, opened, reference, runs_directory
+from gradtop.tui.cli.locate import add_run, chosen_run, job_of, name_of, opened, reference, runs_directory, shown
 from gradtop.tui.cli.output import print_line
 from gradtop.tui.cli.start import add_settings, begin, check_settings
 
@@ -70,7 +70,8 @@ def run(options: argparse.Namespace) -> int:
     weights = None if own and fits_surely(old, new) else compared(new, checkpoint.path, server=not options.no_server)
     result = consequences(old, new, epoch=checkpoint.epoch, weights=weights)
     told = sys.stderr if options.json else sys.stdout
-    print_line(f"From {checkpoint.path.name} of {name_of(opened(parent))}: keeps {', '.join(result.kept)}.", told)
+    where = f"{checkpoint.path.name} of {name_of(opened(parent))}" if own else shown(checkpoint.path)
+    print_line(f"From {where}: keeps {', '.join(result.kept)}.", told)
     for what in result.dropped:
         print_line(f"Drops {what}.", told)
     made = agreed(
