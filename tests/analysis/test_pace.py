@@ -190,8 +190,44 @@ def test_a_change_of_the_threads_begins_the_minute_anew_and_keeps_the_best(tmp_p
     run = Trained(tmp_path)
     run.train(60, 100)
     run.train(60, 2)
-    append_event(run.run, "threads", step=run.step, changes={"training.threads": 1}, old={})
+    append_event(run.run, "command", ok=True, step=run.step, changes={"training.threads": 1}, old={})
     run.train(6, 80)
+    pace = run.look()
+    assert [pace.recent, pace.best, pace.slowdown] == pytest.approx([800, 1000, 0], rel=0.05)
+
+
+def tried(run: Trained, changes: dict[str, int], pace: float, before: float) -> None:
+    """What the worker records of a trial of another number of threads: that it begins (pace nan), is taken back, or is kept (no changes)."""
+    append_event(run.run, "threads", step=run.step, changes=changes, old={}, pace=pace, pace_before=before)
+
+
+def test_a_trial_of_fewer_threads_that_is_taken_back_is_no_change(tmp_path: Path) -> None:
+    run = Trained(tmp_path)
+    run.train(60, 100)
+    tried(run, {"training.threads": 1}, math.nan, 1000)
+    run.train(4, 20)
+    assert run.look().left == pytest.approx((run.steps - run.step) / 100, rel=0.15)  # not five times as long
+    tried(run, {"training.threads": 0}, 200, 1000)
+    run.train(2, 100)
+    pace = run.look()
+    assert pace.recent == pytest.approx(1000, rel=0.15)
+    assert pace.left == pytest.approx((run.steps - run.step) / 100, rel=0.15)
+
+
+@pytest.mark.parametrize("further", [False, True])
+def test_a_trial_of_fewer_threads_that_is_kept_counts_from_its_beginning(tmp_path: Path, further: bool) -> None:
+    run = Trained(tmp_path)
+    run.train(60, 100)
+    run.train(60, 2)
+    tried(run, {"training.threads": 2}, math.nan, 20)
+    run.train(4, 80)
+    if further:  # half as many again, which are no better
+        tried(run, {"training.threads": 1}, math.nan, 800)
+        run.train(4, 80)
+        tried(run, {"training.threads": 2}, 800, 800)
+    else:
+        tried(run, {}, 800, 20)
+    run.train(2, 80)
     pace = run.look()
     assert [pace.recent, pace.best, pace.slowdown] == pytest.approx([800, 1000, 0], rel=0.05)
 

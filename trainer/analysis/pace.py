@@ -196,8 +196,12 @@ def sustained(series: Series, samples: int) -> float:
 
 
 def last_changes(events: Iterable[Event], first: float) -> tuple[float, float]:
-    """The step from which on steps are the same work, and the one from which on as many threads compute; `first` where nothing changed."""
+    """The step from which on steps are the same work, and the one from which on as many threads compute; `first` where nothing changed.
+
+    Threads that the worker only tries are no change until it keeps them.
+    """
     work = threads = first
+    trial: float | None = None
     for event in events:
         step, changes = event.get("step"), event.get("changes")
         if not isinstance(step, int):
@@ -205,9 +209,18 @@ def last_changes(events: Iterable[Event], first: float) -> tuple[float, float]:
         keys = changes.keys() if isinstance(changes, Mapping) else ()
         if event["kind"] == EventKind.FREEZE or any(key.startswith(WORK) and key not in SAME_WORK for key in keys):
             work = max(work, step + 1.0)
+        elif event["kind"] == EventKind.THREADS:
+            begins = bool(keys) and not _is_measured(event.get("pace"))
+            if trial is not None and (begins or not keys):  # kept, or with fewer yet to be tried
+                threads = max(threads, trial)
+            trial = step + 1.0 if begins else None
         elif "training.threads" in keys:
-            threads = max(threads, step + 1.0)
+            threads, trial = max(threads, step + 1.0), None
     return work, threads
+
+
+def _is_measured(pace: object) -> bool:
+    return isinstance(pace, int | float) and math.isfinite(pace)
 
 
 def samples_per_step(reader: RunReader) -> int:
