@@ -1,6 +1,6 @@
 """Makes the picture in the README: `python -m tests.screenshot` trains configs/digits.toml for a while and photographs it.
 
-With `--run RUN` it photographs a run that is there already.
+With `--run RUN` it photographs a run that is there already, with `--keys v,f` after these keys.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from gradtop.trainer.config import load_config
@@ -41,13 +42,16 @@ def trained(runs: Path) -> Run:
     return run
 
 
-async def photograph(run: Run, folder: Path, mode: str) -> str:
+async def photograph(run: Run, folder: Path, mode: str, keys: Sequence[str] = ()) -> str:
     app = GradtopApp(run, run.path.parent, mode=mode, memory=UiState(folder / "memory.json"))
     async with app.run_test(size=SIZE) as pilot:
         until = time.monotonic() + 10
         while app.snapshot.part is None and time.monotonic() < until:
             await pilot.pause(0.05)
         await pilot.pause(0.5)
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause(0.5)
         return app.export_screenshot(title="gradtop")
 
 
@@ -55,11 +59,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, help="the directory of a run to photograph instead")
     parser.add_argument("--mode", default="overview")
+    parser.add_argument("--keys", default="", help="pressed one after another, separated by commas")
     parser.add_argument("--to", type=Path, default=PICTURE)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="gradtop-") as folder:
         run = Run(options.run) if options.run else trained(Path(folder) / "runs")
-        picture = asyncio.run(photograph(run, Path(folder), options.mode))
+        picture = asyncio.run(photograph(run, Path(folder), options.mode, options.keys.split(",") if options.keys else ()))
         options.to.write_text(picture, encoding="utf-8")
         if not options.run:
             send(run, "kill")

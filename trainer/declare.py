@@ -50,13 +50,15 @@ def setting(
     pattern: str | None = None,
     expected: str = "",
     choices: tuple[str, ...] = (),
+    seldom: bool = False,
 ) -> Any:
     """Declare a field. Bounds hold for each number of a list; `per_layer` takes one number for all layers, or a list.
 
     `expected` says what a text must be where `pattern` would say it badly; `choices` are what it usually is, where more can be only with other fields.
+    One that is `seldom` changed has no line in the form while it is as it is by default.
     """
     bounds = {name: bound for name, bound in (("gt", gt), ("ge", ge), ("lt", lt), ("le", le)) if bound is not None}
-    extra: dict[str, Any] = {"effect": effect, "unit": unit, "bounds": bounds, "per_layer": per_layer, "expected": expected, "choices": choices}
+    extra: dict[str, Any] = {"effect": effect, "unit": unit, "bounds": bounds, "per_layer": per_layer, "expected": expected, "choices": choices, "seldom": seldom}
     return Field(default, description=help, pattern=pattern, json_schema_extra=extra)
 
 

@@ -67,6 +67,8 @@ def tables(draw: st.DrawFn) -> dict[str, dict[str, Any]]:
     _put_right(made)
     made["task"] = _fitting_task(made)
     made["optimizer"].pop("nesterov", None)
+    if made["optimizer"]["kind"] == "muon":
+        made["optimizer"].pop("implementation", None)
     if "min_lr" in made["schedule"]:
         made["optimizer"]["lr"] = made["schedule"]["min_lr"] + draw(st.sampled_from([0.0, 1e-3, 0.1]))
     made["monitor"] = {name: value for name, value in made["monitor"].items() if not name.startswith("healthy")}

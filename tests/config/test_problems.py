@@ -65,6 +65,7 @@ def test_what_stands_in_the_wrong_place_is_told_where_it_belongs(text: str, said
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("[optimizer]\nkind = 'muon'\nimplementation = 'foreach'", "optimizer.implementation: must be auto: Muon has one implementation alone"),
         ("[optimizer]\nkind = 'sgd'\nmomentum = 0\nnesterov = true", "optimizer.nesterov: requires optimizer.momentum > 0, which is 0"),
         ("[schedule]\nmin_lr = 0.5", "schedule.min_lr: must not exceed optimizer.lr, which is 0.001; it is 0.5"),
         ("[schedule]\nwarmup_steps = 691", "schedule.warmup_steps: is 691, longer than the run: 30 epochs are 690 steps"),

@@ -9,12 +9,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
 from gradtop.trainer.config import parse_config
 from gradtop.trainer.config.problems import ConfigProblems
 from gradtop.trainer.jobs.speed.candidates import Changes, Timing, Tournament
+from gradtop.trainer.jobs.speed.measure import other_implementations
 from gradtop.trainer.jobs.speed.result import describe, headline, read_settings, read_timings, settings_text, told_of
 from gradtop.trainer.launch import create_run
+from gradtop.trainer.optim.optimizers import OptimizerConfig
+from gradtop.trainer.optim.optimizers.adamw import AdamW
+from gradtop.trainer.optim.optimizers.muon import Muon
+from gradtop.trainer.optim.optimizers.rmsprop import RmsProp
 from gradtop.trainer.record import RunReader, RunState, Status, write_status
 from tests.tui.speed_fixture import record_timings
 
@@ -104,3 +111,18 @@ def test_settings_that_cannot_be_are_refused_by_name(words: str, said: str) -> N
     with pytest.raises(ConfigProblems) as refused:
         parse_config("", overrides=[words], job="speed")
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "tried"),
+    [
+        (AdamW(), ["foreach"]),
+        (AdamW(implementation="foreach"), ["fused"]),
+        (AdamW(implementation="for_loop"), ["fused", "foreach"]),
+        (RmsProp(), ["foreach"]),  # torch has no fused kernel of it
+        (Muon(), []),
+    ],
+    ids=lambda each: "" if isinstance(each, list) else f"{each.kind} {each.implementation}",
+)
+def test_implementations_of_the_optimizer_are_tried_but_for_the_one_it_has(optimizer: OptimizerConfig, tried: list[str]) -> None:
+    assert other_implementations(optimizer, nn.Linear(2, 2), torch.device("cpu")) == tried

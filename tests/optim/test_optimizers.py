@@ -22,6 +22,7 @@ from gradtop.trainer.optim.optimizers.radam import RAdam
 from gradtop.trainer.optim.optimizers.rmsprop import RmsProp
 from gradtop.trainer.optim.optimizers.sgd import Sgd
 from gradtop.trainer.optim.schedules.cosine import CosineSchedule
+from gradtop.trainer.runtime.errors import UserError
 
 CPU = torch.device("cpu")
 CONFIGS: dict[str, OptimizerConfig] = {
@@ -130,6 +131,30 @@ def test_eight_steps_are_those_of_the_formula(
         optimizer.step()
 
     torch.testing.assert_close(model.weight.detach().double(), by_hand.weight, atol=3e-6, rtol=3e-6)
+
+
+@pytest.mark.parametrize("implementation", ["foreach", "for_loop", "fused"])
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_every_implementation_takes_the_same_steps(config: OptimizerConfig, implementation: str) -> None:
+    if implementation == "fused" and config.kind not in FUSED:
+        pytest.skip("torch has no fused kernel")
+    models = [net(), net()]
+    optimizers = [build_optimizer(config.model_copy(update={"implementation": each}), model, CPU) for each, model in zip(("for_loop", implementation), models, strict=True)]
+    assert optimizers[0].defaults["foreach"] is False
+    assert (optimizers[1].defaults["fused" if implementation == "fused" else "foreach"]) is (implementation != "for_loop")
+    for step in range(4):
+        for model, optimizer in zip(models, optimizers, strict=True):
+            model.zero_grad()
+            model(torch.full((2, 4), 0.1 + step)).square().sum().backward()
+            optimizer.step()
+    for mine, other in zip(models[1].parameters(), models[0].parameters(), strict=True):
+        torch.testing.assert_close(mine, other, atol=1e-5, rtol=1e-5)
+
+
+def test_a_fused_kernel_that_is_asked_for_and_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(optimizers_module, "_fuses", lambda kind, device, dtype: None)
+    with pytest.raises(UserError, match=r"implementation = fused: torch .* has no fused AdamW for these parameters on cpu"):
+        build_optimizer(AdamW(implementation="fused"), net(), CPU)
 
 
 def test_a_kernel_that_refuses_the_device_is_not_used() -> None:

@@ -37,6 +37,7 @@ class FieldSpec:
     effect: Effect
     expected: str
     per_layer: bool = False
+    seldom: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +180,7 @@ def _spec(table: str, model: type[BaseModel], name: str) -> FieldSpec:
         effect=extra["effect"],
         expected=extra.get("expected") or _expected(kind, choices, limits, per_layer, get_args(about.annotation)),
         per_layer=per_layer,
+        seldom=bool(extra.get("seldom")),
     )
 
 

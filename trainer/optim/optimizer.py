@@ -10,11 +10,13 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from gradtop.trainer.runtime.errors import UserError
+
 if TYPE_CHECKING:
     from gradtop.trainer.optim.optimizers import OptimizerConfig
 
 # Fields of a declaration that are no argument of torch's.
-_OURS = {"kind", "decay_all"}
+_OURS = {"kind", "decay_all", "implementation"}
 # Weight decay, where not on all, is on what is more than a vector; biases and the scales of norms are vectors.
 _MATRIX = 2
 
@@ -26,7 +28,7 @@ ParamGroup = dict[str, Any]
 
 
 def build_optimizer(config: OptimizerConfig, model: nn.Module, device: torch.device) -> Optimizer:
-    """The optimizer over all parameters, frozen ones too, so that freezing moves no state; fused where the device has it.
+    """The optimizer over all parameters, frozen ones too, so that freezing moves no state. Raises UserError where it is to be fused and cannot be.
 
     Its groups know the names of their parameters; one that is kept from weight decay has `decays` False.
     """
@@ -39,11 +41,20 @@ def build_torch(config: OptimizerConfig, model: nn.Module, device: torch.device)
     named = list(model.named_parameters())
     arguments = {name: value for name, value in vars(config).items() if name not in _OURS}
     kind: Any = getattr(torch.optim, config.torch_class)
-    dtypes = {parameter.dtype for _, parameter in named if parameter.is_floating_point() or parameter.is_complex()} or {torch.float32}
-    if dtypes <= USUAL and all(fuses := [_fuses(kind, device, dtype) for dtype in dtypes]):
-        arguments["fused"] = fuses[0]
+    if config.implementation in {"foreach", "for_loop"}:
+        arguments["foreach"] = config.implementation == "foreach"
+    elif fuses(config, model, device):
+        arguments["fused"] = True
+    elif config.implementation == "fused":
+        raise UserError(f"optimizer.implementation = fused: torch {torch.__version__} has no fused {config.torch_class} for these parameters on {device}; leave it at auto, or take foreach")
     made: Optimizer = kind(groups(named, decay_all=config.decay_all), **arguments)
     return made
+
+
+def fuses(config: OptimizerConfig, model: nn.Module, device: torch.device) -> bool:
+    """Whether fused kernels of its class of torch.optim work for all parameters."""
+    dtypes = {parameter.dtype for parameter in model.parameters() if parameter.is_floating_point() or parameter.is_complex()} or {torch.float32}
+    return bool(config.torch_class) and dtypes <= USUAL and all(_fuses(getattr(torch.optim, config.torch_class), device, dtype) for dtype in dtypes)
 
 
 def groups(named: NamedParameters, *, decay_all: bool) -> list[ParamGroup]:

@@ -14,6 +14,7 @@ until none is faster. Tried are, where they apply to model and device,
   channels_last  channels-last memory format, of models with convolutions
   precision      fp32, bf16; on a GPU fp16
   tf32           TF32 matrix multiplications, on a GPU
+  implementation fused kernels of the optimizer, or lists of tensors (foreach)
   threads        one, half of the cores, all cores; on a CPU
   workers        data loading processes, where the data are read by some
 

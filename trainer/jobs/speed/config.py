@@ -7,7 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from gradtop.trainer.declare import Section, setting
 
-TRIED = ("threads", "precision", "channels_last", "workers", "tf32", "compile")
+TRIED = ("threads", "precision", "channels_last", "workers", "tf32", "implementation", "compile")
 
 
 class Settings(Section):

@@ -14,6 +14,8 @@ from gradtop.trainer.config import Config, ConfigProblems
 from gradtop.trainer.config.load import to_tables
 from gradtop.trainer.config.validate import validate
 from gradtop.trainer.models.description import describe
+from gradtop.trainer.optim.optimizer import fuses
+from gradtop.trainer.optim.optimizers import OptimizerConfig
 from gradtop.trainer.record import Run, effective
 from gradtop.trainer.record.streams.registry import SAMPLES_PER_S
 from gradtop.trainer.runtime.cores import cores
@@ -60,6 +62,7 @@ def choices(names: Sequence[str], config: Config, parts: TrainingParts) -> dict[
         "channels_last": ("training.channels_last", [not training.channels_last] if convolves(parts.model) else []),
         "workers": ("data.workers", other_workers(config)),
         "tf32": ("training.tf32", [not training.tf32] if gpu else []),
+        "implementation": ("optimizer.implementation", other_implementations(config.optimizer, parts.model, parts.device)),
         "compile": ("training.compile", [not training.compile]),
     }
     return {key: list(values) for name, (key, values) in every.items() if name in names and values}
@@ -67,6 +70,15 @@ def choices(names: Sequence[str], config: Config, parts: TrainingParts) -> dict[
 
 def convolves(model: nn.Module) -> bool:
     return any(parameter.dim() == _KERNEL for parameter in model.parameters())
+
+
+def other_implementations(config: OptimizerConfig, model: nn.Module, device: torch.device) -> list[object]:
+    """Of the optimizer's step: fused kernels and lists of tensors, but for what it is already."""
+    if not config.torch_class:
+        return []
+    fused = fuses(config, model, device)
+    now = "fused" if config.implementation == "auto" and fused else config.implementation
+    return [each for each in (*(["fused"] if fused else []), "foreach") if each != now]
 
 
 def other_workers(config: Config) -> list[object]:

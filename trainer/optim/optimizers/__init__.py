@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from gradtop.trainer.declare import Kind, setting
 
@@ -35,6 +35,9 @@ class OptimizerConfig(Kind, defer_build=True):
         lr: float
         weight_decay: float
 
+    implementation: Literal["auto", "fused", "foreach", "for_loop"] = setting(
+        "auto", help="How torch computes a step: in fused kernels, over lists of tensors (foreach), or one parameter at a time; auto is fused where the device has it, else up to torch.", effect="fork", seldom=True,
+    )
     decay_all: bool = setting(True, help="Apply weight decay to biases and normalization parameters too.", effect="fork")
 
     def dropped_state(self, kind: str) -> str:

@@ -94,6 +94,10 @@ class Draft:
         """Whether a section has nothing but defaults, of its default kind."""
         return all(self.text(spec) == (part.default_kind if spec.name == "kind" and part.kinds else to_text(spec.default)) for spec in part.of(self.kind(part)))
 
+    def is_default(self, spec: FieldSpec) -> bool:
+        """Whether a field is as it is by default, and was so in the base."""
+        return self.text(spec) == to_text(spec.default) and all(each.key != spec.key for each in self.differences())
+
     def type(self, key: str, text: str) -> None:
         """Put a text into a field and check the whole."""
         self._typed[key] = text

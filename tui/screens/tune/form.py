@@ -108,6 +108,8 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
 
     def _matches(self, spec: FieldSpec) -> bool:
         words = self.filter.text.casefold().replace(".", " ").split()
+        if spec.seldom and not words and self.draft is not None and self.draft.is_default(spec):
+            return False
         return all(word in spec.key for word in words)
 
     @property

@@ -37,6 +37,26 @@ async def test_a_form_of_defaults_has_room_in_a_terminal_of_40_lines(tmp_path: P
         assert "warmup" in screen.shown()
 
 
+async def test_a_field_that_is_seldom_changed_has_a_line_once_it_is_looked_for_or_changed(tmp_path: Path, run: Run) -> None:
+    key = "optimizer.implementation"
+    async with opened(tmp_path, run=run) as screen:
+        assert "implementation" not in screen.shown()
+        assert key not in screen.form.stops()
+        await screen.press("slash", *"implem", "enter")
+        assert screen.form.stops() == [key]
+        await screen.press("enter")
+        await screen.until(lambda: isinstance(screen.app.screen, Choose), "the list")
+        await screen.press("down", "enter")
+        await screen.until(lambda: not isinstance(screen.app.screen, Choose), "the form")
+        await screen.press("escape")
+        assert screen.text(key) == "fused"
+        assert key in screen.form.stops()
+        screen.form.go(key)
+        await screen.press("backspace")
+        assert screen.text(key) == "auto"
+        assert "implementation" not in screen.shown()
+
+
 async def test_a_field_is_edited_with_enter_and_what_is_typed_is_shown_as_a_change(tmp_path: Path, run: Run) -> None:
     async with opened(tmp_path, run=run) as screen:
         assert screen.form.key == LR

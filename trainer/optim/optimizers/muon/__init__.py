@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from gradtop.trainer.declare import setting
@@ -15,5 +16,9 @@ class Muon(OptimizerConfig):
     nesterov: bool = setting(True, help=NESTEROV, effect="live")
     betas: tuple[float, float] = setting((0.9, 0.999), help="Decay rates β₁, β₂ of AdamW's first and second moments.", effect="live", ge=0, lt=1)
     weight_decay: float = setting(0.1, help=DECOUPLED, effect="live", ge=0)
+
+    def disagreements(self) -> Iterator[tuple[str, str]]:
+        if self.implementation != "auto":
+            yield "implementation", "must be auto: Muon has one implementation alone"
 
     builder: ClassVar = "gradtop.trainer.optim.optimizers.muon.optimizer:MuonWithAdamW"
