@@ -23,6 +23,7 @@ from gradtop.trainer.data.kinds.hf.loader import load
 from gradtop.trainer.data.kinds.image_folder.images import read_picture
 from gradtop.trainer.data.targets import VALUES, WantedTargets
 from gradtop.trainer.runtime.errors import UserError
+from tests.data.saved_datasets import saved
 
 OPEN = WantedTargets(open=True)
 CPU = torch.device("cpu")
@@ -36,14 +37,6 @@ def no_bars() -> None:
 def pictures(count: int) -> list[Image.Image]:
     drawn = np.random.default_rng(0)
     return [Image.fromarray(drawn.integers(0, 255, (20 + number % 3, 24, 3), dtype=np.uint8)) for number in range(count)]
-
-
-def saved(root: Path, columns: dict[str, Any], features: Any = None, **splits: range) -> Path:
-    """A folder of a DatasetDict with these rows for each split, or of a Dataset."""
-    whole = datasets.Dataset.from_dict(columns, features=datasets.Features(features) if features else None)
-    made = datasets.DatasetDict({name: whole.select(rows) for name, rows in splits.items()}) if splits else whole
-    made.save_to_disk(str(root))
-    return root
 
 
 def animals(root: Path, count: int = 30, **splits: range) -> Path:
@@ -166,7 +159,7 @@ def test_what_is_not_clear_or_cannot_be_used_is_said(tmp_path: Path) -> None:
     (tmp_path / "empty" / "load.py").write_text("raise SystemExit(3)")
     assert "holds neither dataset_dict.json nor state.json" in refused(tmp_path / "empty")
     root = saved(tmp_path / "text", {"text": ["a b", "c"] * 5, "label": [0, 1] * 5})
-    tokens = "make numbers of them with Dataset.map, as the tokens of a tokenizer, all of one length, or train a language model on a file with data.kind = text"
+    tokens = "make numbers of them with Dataset.map, as the tokens of a tokenizer, all of one length, or train a language model on the column with data.kind = text, whose file may be this folder"
     assert refused(root) == f"data.input: ROOT has nothing beside the target but words, which a model does not see; {tokens}: its columns are text (string)"
     assert refused(root, input="text") == f"data.input: text holds strings, which cannot be used so; {tokens}"
     masks = saved(tmp_path / "masks", {"image": pictures(4), "mask": pictures(4)}, {"image": datasets.Image(), "mask": datasets.Image()})

@@ -19,6 +19,7 @@ OTHER_FILES = {
     "trainer/record/export.py": "a folder that the user names",
     "trainer/data/kinds/downloaded/fetch.py": "data sets",
     "trainer/data/kinds/downloaded/loader.py": "data sets",
+    "trainer/data/kinds/table/cache.py": "the user's cache",
     "trainer/data/kinds/text/tokens.py": "the user's cache",
     "trainer/data/kinds/text/token_cache.py": "the user's cache",
     "trainer/data/prepared.py": "the user's cache",

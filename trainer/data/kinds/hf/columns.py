@@ -18,7 +18,7 @@ _MASKS = ("mask", "masks", "label", "labels", "annotation", "annotations", "segm
 _INPUTS = ("image", "img", "pixel_values", "input_ids", "input", "inputs", "features", "x", "data")
 # What is done with columns that are of no use as they are.
 _INSTEAD: Mapping[ColumnType, str] = {
-    "string": "make numbers of them with Dataset.map, as the tokens of a tokenizer, all of one length, or train a language model on a file with data.kind = text",
+    "string": "make numbers of them with Dataset.map, as the tokens of a tokenizer, all of one length, or train a language model on the column with data.kind = text, whose file may be this folder",
     "image": "where it has masks, the classes of the pixels of others, set task.kind = segmentation",
 }
 

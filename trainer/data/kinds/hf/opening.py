@@ -43,21 +43,26 @@ def fingerprint_of(rows: Any) -> str:
     return str(rows._fingerprint)  # noqa: SLF001 - the library's own, in state.json
 
 
-def open_splits(root: Path) -> OpenedSplits:
-    """Raises UserError with what is wrong with the folder."""
+def holds_saved(root: Path) -> bool:
+    """Whether a folder looks like one that save_to_disk has written."""
+    return any((root / name).is_file() for name in (_SPLITS, _SPLIT))
+
+
+def open_splits(root: Path, key: str = "data.root") -> OpenedSplits:
+    """Raises UserError with what is wrong with the folder, which `key` names."""
     if not root.is_dir():
-        raise UserError(f"data.root: {root} is {'not a directory' if root.exists() else 'missing'}; the folder that save_to_disk has written is expected")
-    if not any((root / name).is_file() for name in (_SPLITS, _SPLIT)):
-        raise UserError(f"data.root: {root} holds neither {_SPLITS} nor {_SPLIT}, as save_to_disk of the library datasets writes them; load the data there, and save them to a folder")
+        raise UserError(f"{key}: {root} is {'not a directory' if root.exists() else 'missing'}; the folder that save_to_disk has written is expected")
+    if not holds_saved(root):
+        raise UserError(f"{key}: {root} holds neither {_SPLITS} nor {_SPLIT}, as save_to_disk of the library datasets writes them; load the data there, and save them to a folder")
     library = import_library()
     try:
         found = library.load_from_disk(str(root), keep_in_memory=False)
     except Exception as error:  # Arrow, JSON and the library itself each have their own
         first = (str(error).strip().splitlines() or [""])[0]
-        raise UserError(f"data.root: {root} cannot be read ({type(error).__name__}: {first[:300]}); save the data set again with save_to_disk") from error
+        raise UserError(f"{key}: {root} cannot be read ({type(error).__name__}: {first[:300]}); save the data set again with save_to_disk") from error
     if not isinstance(found, dict):
         return OpenedSplits(found, None, None, [])
-    return _by_name(root, found)
+    return _by_name(root, found, key)
 
 
 def import_library() -> Any:
@@ -72,13 +77,13 @@ def import_library() -> Any:
     return datasets
 
 
-def _by_name(root: Path, splits: dict[str, Any]) -> OpenedSplits:
+def _by_name(root: Path, splits: dict[str, Any], key: str) -> OpenedSplits:
     training, validation, test = ([name for name in splits if name.casefold() in names] for names in (TRAINING, VALIDATION, TESTING))
     if not training:
-        raise UserError(f"data.root: {root} has {several_words(list(splits))} but no split train; rename one of them, or save it alone")
+        raise UserError(f"{key}: {root} has {several_words(list(splits))} but no split train; rename one of them, or save it alone")
     for which, of in (("training", training), ("validation", validation), ("testing", test)):
         if len(of) > 1:
-            raise UserError(f"data.root: {root} has {several_words(of)} for {which}; keep one of them")
+            raise UserError(f"{key}: {root} has {several_words(of)} for {which}; keep one of them")
     others = [name for name in splits if name not in (*training, *validation, *test)]
     where = validation[0] if validation else f"a part of {training[0]}"
     notes = [f"{several_words(others)} in {root} {'are' if len(others) > 1 else 'is'} not used: training takes {training[0]}, validation {where}"] if others else []

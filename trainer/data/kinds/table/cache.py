@@ -31,7 +31,8 @@ def cached_table(path: Path, how: Sequence[str], parse: Callable[[], Any]) -> An
     table = parse()
     # A file that was written to meanwhile may be neither what it was nor what it is.
     if WORTH <= table.nbytes <= LARGEST and stamp and stamp == stamp_of(str(path)):
-        threading.Thread(target=_keep, args=(folder, kept, table), name="keep-table").start()
+        with contextlib.suppress(RuntimeError):  # of a system without room for a thread
+            threading.Thread(target=_keep, args=(folder, kept, table), name="keep-table").start()
     return table
 
 

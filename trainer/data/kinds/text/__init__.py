@@ -13,8 +13,9 @@ CHARACTER_WISE, BYTE_PAIR = "characters", "bpe"  # of `tokenizer`; anything else
 
 class Text(DataConfig):
     kind: Literal["text"] = setting("text", help="A text file, as characters or as tokens, for language models.", effect="fork")
-    file: str = setting("", help="Path of a UTF-8 text file; empty for the book included in gradtop.", effect="fork")
-    validation: float = setting(0.1, help="Fraction of the text, at its end, used for validation.", effect="fork", gt=0, lt=1)
+    file: str = setting("", help="Path of a UTF-8 text file, or of a saved data set with a column of texts; empty for the book included in gradtop.", effect="fork")
+    column: str = setting("", help="Column with the text, where the file is a folder that save_to_disk of Hugging Face's library datasets has written; empty: found by type and name.", effect="fork")
+    validation: float = setting(0.1, help="Fraction of the text, at its end, used for validation, where there is no split for it.", effect="fork", gt=0, lt=1)
     test: float = setting(0.0, help="Fraction of the text, after that for validation, held out as a test set, which is evaluated once at the end.", effect="fork", ge=0, lt=0.9)
     test_file: str = setting("", help="Path of a UTF-8 text that is a test set, in place of a fraction.", effect="fork")
     tokenizer: str = setting(
@@ -30,6 +31,8 @@ class Text(DataConfig):
     keeps_encoding: ClassVar = True
 
     def disagreements(self) -> Iterator[tuple[str, str]]:
+        if self.column and not self.file:
+            yield "column", "requires data.file, a folder that save_to_disk has written; leave it out for the book"
         if self.test and self.test_file:
             yield "test", "cannot be combined with data.test_file; leave one out"
         if self.tokenizer not in {CHARACTER_WISE, BYTE_PAIR} and not self.tokenizer.endswith(".json"):

@@ -19,6 +19,7 @@ from gradtop.trainer.data.fingerprint import Fingerprint, digest_of
 from gradtop.trainer.data.held_out import HeldOut
 from gradtop.trainer.data.kinds.text import BYTE_PAIR, CHARACTER_WISE, Text
 from gradtop.trainer.data.kinds.text.encoding import CharacterEncoding, TextEncoding
+from gradtop.trainer.data.kinds.text.saved_rows import TextParts, saved_texts
 from gradtop.trainer.data.kinds.text.token_cache import cached_numbers
 from gradtop.trainer.data.kinds.text.tokens import TokenEncoding, read_tokenizer, train_tokenizer
 from gradtop.trainer.runtime.errors import UserError
@@ -31,19 +32,25 @@ _BOOK = "alice.gz"
 def load(config: Text, *, seed: int, context: int = 0, saved: Mapping[str, Any] | None = None) -> TextSource:  # noqa: ARG001 - nothing in it is random
     """Numbered as the training part has it, or by the tokenizer that a checkpoint has `saved`; raises UserError where there is no text, or too little."""
     context = context or _CONTEXT
-    where, text = _read(config.file)
+    given = _read(config)
+    where, text = given.where, given.training
     # The last part is for validation: a window of the training part must not reach into it.
     last = max(round(len(text) * config.test), 2) if config.test else 0
-    text, test = text[: len(text) - last], text[len(text) - last :]
-    held_out = max(round((len(text) + last) * config.validation), 2)
-    training, validation = text[:-held_out], text[-held_out:]
+    text, test = text[: len(text) - last], text[len(text) - last :] if last else given.test or ""
+    if given.validation is None:
+        held_out = max(round((len(text) + last) * config.validation), 2)
+        training, validation = text[:-held_out], text[-held_out:]
+    else:
+        training, validation = text, given.validation
+        if len(validation) < 2:
+            raise UserError(f"data.file: the validation split of {where} has {len(validation)} characters; at least two are expected, one to predict the other from")
     if len(training) <= context and config.tokenizer == CHARACTER_WISE:
         raise UserError(_too_little(where, len(text) + last, len(training), context))
     if config.tokenizer == CHARACTER_WISE:
         source = _characters(where, training, validation, test, context)
     else:
         source = _tokens(config, where, training, validation, context, saved or {})
-    return replace(source, held_out=_held_out(config, source, test))
+    return replace(source, held_out=_held_out(config, source, test), survey=Survey([*given.notes, *source.survey.notes]))
 
 
 def _held_out(config: Text, source: TextSource, text: str) -> HeldOut | None:
@@ -247,13 +254,17 @@ class Passages:
             yield inputs[whole:].unsqueeze(0).long(), targets[whole:].unsqueeze(0).long()
 
 
-def _read(file: str) -> tuple[str, str]:
-    """What to call the text, and the text."""
-    if not file:
-        return "the book", gzip.decompress(resources.files(__package__).joinpath(_BOOK).read_bytes()).decode()
-    path = Path(file).expanduser().absolute()
+def _read(config: Text) -> TextParts:
+    """Raises UserError."""
+    if not config.file:
+        return TextParts("the book", gzip.decompress(resources.files(__package__).joinpath(_BOOK).read_bytes()).decode())
+    path = Path(config.file).expanduser().absolute()
+    if (saved := saved_texts(path, config.column)) is not None:
+        return saved
+    if config.column:
+        raise UserError(f"data.column: {path} is no folder that save_to_disk of the library datasets has written; leave data.column empty for a text file")
     try:
-        return str(path), read_text(path)
+        return TextParts(str(path), read_text(path))
     except UserError as error:
         raise UserError(f"data.file: {error}") from None
 
