@@ -9,6 +9,7 @@ import pytest
 
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.sidecar import path_of
+from gradtop.trainer.launch.run_config import effective_config
 from gradtop.trainer.record import RunReader, RunState, read_status, write_status
 from gradtop.trainer.runtime.signals import Signals
 from gradtop.trainer.runtime.worker import work
@@ -125,6 +126,40 @@ def test_other_data_and_another_length_of_an_epoch_are_refused_by_name(tmp_path:
     assert work(run, resume=True) == 1
 
     assert said in read_status(run).error
+
+
+def test_settings_that_were_edited_in_run_toml_take_effect_at_a_resume_or_are_refused(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path, '[optimizer]\nkind = "adamw"\nlr = 0.001\nweight_decay = 0.01\namsgrad = false\n', '[schedule]\nkind = "cosine"\n', epochs=40)
+    work(run, signals=SignalAtLook(2))
+    written = run.config.read_text()
+    before = newest_state(run)["optimizer"]["param_groups"][0]
+    for one, other in (("\nlr = 0.001", "\nlr = 0.01"), ("weight_decay = 0.01", "weight_decay = 0.25"), ("seed = 3", "seed = 4")):
+        assert one in run.config.read_text()
+        run.config.write_text(run.config.read_text().replace(one, other))
+
+    work(run, resume=True, signals=SignalAtLook(2))
+
+    assert read_status(run).state == "stopped"
+    after = newest_state(run)["optimizer"]["param_groups"][0]
+    assert (before["weight_decay"], after["weight_decay"]) == (0.01, 0.25)
+    assert after["lr"] == pytest.approx(0.01, rel=0.05)
+    assert effective_config(run).optimizer.lr == 0.01
+    assert events(run, "resumed")[-1]["changes"] == {"optimizer.lr": 0.01, "optimizer.weight_decay": 0.25}
+    said = "run.toml has changed since the checkpoint, and training goes on with what is there now: training.seed 3 → 4"
+    assert events(run, "warning")[0]["message"] == said
+
+    run.config.write_text(written.replace("amsgrad = false", "amsgrad = true"))
+    assert work(run, resume=True) == 1
+    assert "run.toml has changed (" in read_status(run).error
+    assert "optimizer.amsgrad false → true" in read_status(run).error
+
+
+def test_a_resume_of_a_run_that_nobody_edited_says_nothing_of_its_settings(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path)
+    work(run, signals=SignalAtLook(2))
+    assert work(run, resume=True) == 0
+    assert events(run, "warning") == []
+    assert events(run, "resumed")[-1]["changes"] == {}
 
 
 def test_a_resume_that_fails_leaves_a_run_that_died_as_one_that_died(tmp_path: Path) -> None:

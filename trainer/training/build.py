@@ -57,6 +57,7 @@ from gradtop.trainer.training.check import check_fit, check_kind, check_metrics,
 from gradtop.trainer.training.check_metrics import check_own_metrics
 from gradtop.trainer.training.check_tensors import check_tensors, check_trains, densify_gradients, lazy_parameters
 from gradtop.trainer.training.crowding import crowding
+from gradtop.trainer.training.edited import Edits, edits_since
 from gradtop.trainer.training.evaluate import evaluation_batch
 from gradtop.trainer.training.freeze import check_freeze, fixed_names, freeze, keep_statistics
 from gradtop.trainer.training.gauges import gauges
@@ -104,10 +105,12 @@ def prepare(context: RunContext) -> Session:
     config = read_valid_config(run)
     if run.checkpoints.is_symlink():
         raise UserError(f"{run.checkpoints} is a link, through which no checkpoint is written; move the whole run directory, and link that instead")
-    state = _newest_checkpoint(run, writer) if context.resume else None
+    state, edits = _newest_checkpoint(run, writer) if context.resume else None, Edits()
     origin = None if state else fork.read_origin(run)
     if state:
         config = with_changes(config, decoded(state["changes"]))
+        edits = edits_since(config, state)
+        config = with_changes(config, edits.old)
     training = config.training
     # What a checkpoint brings needs no file that may have gone since.
     pruned = state or origin or {}
@@ -147,7 +150,7 @@ def prepare(context: RunContext) -> Session:
     if state:
         control.last_set = state.get("last_set") or ""
         # Now, as the user's classes are imported.
-        _put_back(session, decoded(state))
+        _put_back(session, decoded(state), edits)
     elif origin:
         taken = fork.take_over(session, decoded(origin))
         if mask is not None:
@@ -289,7 +292,7 @@ def seed_generators(seed: int) -> None:
         numpy.random.seed(seed)
 
 
-def with_changes(config: Config, changes: dict[str, object]) -> Config:
+def with_changes(config: Config, changes: Mapping[str, object]) -> Config:
     """The configuration with what was changed while the run trained."""
     try:
         return validate(effective(to_toml(config), changes))
@@ -326,16 +329,26 @@ def _newest_checkpoint(run: Run, writer: StreamWriter) -> State | None:
     return state
 
 
-def _put_back(session: Session, state: State) -> None:
+def _put_back(session: Session, state: State, edits: Edits) -> None:
     """Put the session where the checkpoint left it. Raises UserError where it does not fit the config."""
     check_unchanged(session, state)
     try:
         restore(session, state)
     except (RuntimeError, ValueError, KeyError, AttributeError) as error:
         raise UserError(explain_misfit(session, state)) from error
+    if edits.ineffective:
+        raise UserError(explain_misfit(session, state))
+    if edits.others:
+        edited = f"run.toml has changed since the checkpoint, and training goes on with what is there now: {', '.join(edits.others)}"
+        session.writer.event(EventKind.WARNING, step=session.step, message=edited)
     if changed := data_warning(session, state):
         session.writer.event(EventKind.WARNING, step=session.step, message=changed)
     changes = repeat_changes(session, state.get("last_set"))
+    if edits.new:
+        try:
+            changes |= session.set_live(edits.new).new
+        except ValueError as error:
+            raise UserError(f"run.toml has changed since the checkpoint, and {error}") from error
     session.writer.event(
         EventKind.RESUMED, step=session.step, path=path_of(session.run.checkpoints, session.step).name, changes=changes
     )
