@@ -14,6 +14,7 @@ from gradtop.trainer.config import parse_config
 from gradtop.trainer.jobs.prune.measure import measure
 from gradtop.trainer.launch import create_run, find_checkpoint, fork_problems
 from gradtop.trainer.launch.run_config import changed_config
+from gradtop.trainer.optim.optimizer import state_by_name
 from gradtop.trainer.record import Run, new_run, read_status
 from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.server.previews import compare_weights
@@ -187,6 +188,25 @@ def test_with_channels_removed_it_trains_resumes_and_is_forked_at_its_new_shapes
     second = trained(fork(parted, "training.epochs=5"))
     assert newest_state(second)["model"]["conv2.weight"].shape == (3, 3, 3, 3)
     assert compare_weights(read_valid_config(second), str(find_checkpoint(parted).path)) == {"kept": ["all weights"], "dropped": [], "nothing": ""}
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_with_channels_removed_the_optimizer_goes_on_with_what_it_knows_of_those_that_are_left(tmp_path: Path, optimizer: str) -> None:
+    parent = pruned(tmp_path, "channel_removal:0.5", optimizer=optimizer)
+    whole, smaller = torch.load(parent.origin, weights_only=True), newest_state(parent)
+    before, after = (state_by_name(state["optimizer"]) for state in (whole, smaller))
+    # Of the first convolution each channel that is left is one of those that were; the second has these as its inputs.
+    first, second = (whole["model"][name] for name in ("conv1.weight", "conv2.weight"))
+    rows = [next(row for row in range(6) if torch.equal(first[row], left)) for left in smaller["model"]["conv1.weight"]]
+    others = [next(row for row in range(6) if torch.equal(second[row][rows], left)) for left in smaller["model"]["conv2.weight"]]
+    for key in {"sgd": ("momentum_buffer",), "adamw": ("exp_avg", "exp_avg_sq")}[optimizer]:
+        assert torch.equal(after["conv1.weight"][key], before["conv1.weight"][key][rows])
+        assert torch.equal(after["conv2.weight"][key], before["conv2.weight"][key][others][:, rows])
+        assert torch.equal(after["head.bias"][key], before["head.bias"][key])
+    assert all(moment.shape == smaller["model"][name].shape for name, moments in after.items() for moment in moments.values() if moment.dim())
+    kept, dropped = said(trained(fork(parent)))
+    assert "the optimizer's state" in kept
+    assert dropped == []
 
 
 def test_a_job_on_it_measures_with_the_mask(tmp_path: Path) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
+
+from torch import nn
 
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.data.nested import ModelInputs
@@ -55,8 +58,8 @@ class Pruning:
         self.inputs: ModelInputs = first_inputs(self.trained, self.settings.batch_size)
         self.output = output_layer(self.trained.model, self.inputs)
 
-    def pruned(self, method: str, amount: float) -> Pruned:
-        """A copy, pruned; without a method as it is. Raises UserError."""
+    def pruned(self, method: str, amount: float, followers: Collection[nn.Module] = ()) -> Pruned:
+        """A copy, pruned; without a method as it is. Where channels are removed, of its `followers` too. Raises UserError."""
         copied = self.copy()
         if not method:
             return Pruned(copied, self.before, dict(self.state.shapes))
@@ -69,7 +72,7 @@ class Pruning:
         chosen = list(prunable(copied.model, self.settings.layers))
         layers = {name: module for name, module in copied.model.named_modules() if name in chosen}
         forward = Forward(copied.device, self.state.config.training)
-        removed = remove_channels(copied.model, self.copy().model, layers, amount, inputs=self.inputs, output=self.output, forward=forward)
+        removed = remove_channels(copied.model, self.copy().model, layers, amount, inputs=self.inputs, output=self.output, forward=forward, followers=followers)
         return Pruned(copied, {}, {**self.state.shapes, **removed.shapes}, removed.difference)
 
     def copy(self) -> TrainedModel:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,9 +38,9 @@ class Removed:
 
 
 @torch.no_grad()
-def remove_channels(model: nn.Module, whole: nn.Module, layers: Layers, amount: float, *, inputs: ModelInputs, output: str, forward: ForwardPass) -> Removed:
-    """Take this share of the output channels of each layer out of `model`, which is changed. `whole`, a copy with the same weights, gets zeros
-    where the smaller one has nothing. Raises UserError where the model does not allow it.
+def remove_channels(model: nn.Module, whole: nn.Module, layers: Layers, amount: float, *, inputs: ModelInputs, output: str, forward: ForwardPass, followers: Collection[nn.Module] = ()) -> Removed:
+    """Take this share of the output channels of each layer out of `model`, which is changed, and the same ones out of its `followers`. `whole`, a copy
+    with the same weights, gets zeros where the smaller one has nothing. Raises UserError where the model does not allow it.
     """
     require_torch_pruning()
     chosen = without(layers, output, REMOVAL)
@@ -50,7 +50,7 @@ def remove_channels(model: nn.Module, whole: nn.Module, layers: Layers, amount: 
         with torch.enable_grad(), warnings.catch_warnings():
             # It tells of parameters outside of modules, which it handles by itself.
             warnings.simplefilter("ignore")
-            _remove(model, whole, chosen, amount, inputs)
+            _remove(model, whole, chosen, amount, inputs, followers)
         outputs = forward(model, inputs)
     except UserError:
         raise
@@ -66,7 +66,7 @@ def remove_channels(model: nn.Module, whole: nn.Module, layers: Layers, amount: 
     return Removed(shapes, float((outputs - zeroed).abs().max() / zeroed.abs().max().clamp_min(1e-12)))
 
 
-def _remove(model: nn.Module, whole: nn.Module, chosen: Layers, amount: float, inputs: ModelInputs) -> None:
+def _remove(model: nn.Module, whole: nn.Module, chosen: Layers, amount: float, inputs: ModelInputs, followers: Collection[nn.Module]) -> None:
     import torch_pruning
 
     others = [module for name, module in prunable(model).items() if name not in chosen]
@@ -77,12 +77,16 @@ def _remove(model: nn.Module, whole: nn.Module, chosen: Layers, amount: float, i
     graph = pruner.DG
     names = {id(module): name for name, module in model.named_modules()}
     twins = dict(whole.named_modules())
+    following = [dict(each.named_modules()) for each in followers]
     kept: dict[str, list[int]] = {}  # of the inputs of each module, those that are left
     for group in pruner.step(interactive=True):
         for dependency, indices in group:
             name = names.get(id(dependency.target.module))
             if name is not None and graph.is_in_channel_pruning_fn(dependency.handler):
                 _zero_inputs(twins[name], kept, name, indices)
+            for modules in following if name is not None else ():
+                dependency.handler.__self__.pruning_dim = dependency.target.pruning_dim
+                dependency.handler(modules[name], indices)
         group.prune()
 
 

@@ -10,7 +10,8 @@ from gradtop.trainer.checkpoint.encoding import decoded
 from gradtop.trainer.inference.evaluation import score_of
 from gradtop.trainer.inference.trained import AVERAGED, build_trained
 from gradtop.trainer.inference.written import write_checkpoint
-from gradtop.trainer.jobs.prune.config import NoChoice, choice_of
+from gradtop.trainer.jobs.prune.config import REMOVAL, NoChoice, choice_of
+from gradtop.trainer.jobs.prune.measure.moments import moment_models, put_moments
 from gradtop.trainer.jobs.prune.measure.opened import Pruned, Pruning
 from gradtop.trainer.jobs.prune.trial import choice_text
 from gradtop.trainer.models.pruned import MASKS, PRUNING, SHAPES, zero_masked
@@ -30,17 +31,19 @@ def write_pruned(run: Run, choice: str) -> dict[str, Any]:
         method, amount = choice_of(choice, pruning.settings.methods)
     except NoChoice as error:
         raise UserError(f"--write {choice}: {error}") from error
-    pruned = pruning.pruned(method, amount)
+    state = {key: value for key, value in decoded(checkpoint.load(run.origin)).items() if key not in {"format", "saved"}}
+    moments = moment_models(state, lambda: pruning.copy().model) if method == REMOVAL else {}
+    pruned = pruning.pruned(method, amount, moments.values())
+    put_moments(state, moments)
     score, _ = score_of(pruned.trained, pruned.trained.source)
-    return write_checkpoint(run, pruned_state(run, pruning, pruned), score, pruning.state.config.training, note=f"pruned: {choice_text(method, amount)}")
+    return write_checkpoint(run, pruned_state(state, pruning, pruned), score, pruning.state.config.training, note=f"pruned: {choice_text(method, amount)}")
 
 
-def pruned_state(run: Run, pruning: Pruning, pruned: Pruned) -> dict[str, Any]:
-    """What the checkpoint held, with pruned weights: of the model and, where there is one, of its EMA.
+def pruned_state(state: dict[str, Any], pruning: Pruning, pruned: Pruned) -> dict[str, Any]:
+    """What the checkpoint holds, with pruned weights: of the model and, where there is one, of its EMA.
 
     Where channels were removed of an EMA, whose weights tell which, training goes on from these.
     """
-    state = {key: value for key, value in decoded(checkpoint.load(run.origin)).items() if key not in {"format", "saved"}}
     weights = pruned.trained.model.cpu().state_dict()
     if pruning.state.weights != AVERAGED:
         state["model"] = weights
