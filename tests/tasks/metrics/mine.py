@@ -50,6 +50,24 @@ class Breaking(HitRate):
         raise RuntimeError("cannot take this batch\nand more")
 
 
+class Spoiling:
+    """Sums the outputs, and changes them in place."""
+
+    def __init__(self) -> None:
+        self.total = torch.zeros(())
+
+    def update(self, outputs: Tensor, targets: Tensor) -> None:
+        self.total = self.total + outputs.sum()
+        outputs.zero_()
+
+    def compute(self) -> Tensor:
+        return self.total
+
+
+def leaving(outputs: Tensor, targets: Tensor) -> float:
+    raise SystemExit(3)
+
+
 class NeedsMore:
     def __init__(self, path: str) -> None:
         self.path = path

@@ -88,6 +88,7 @@ def test_label_sets_are_given_as_zeros_and_ones() -> None:
     [
         ("raising", "training.metrics: tests.tasks.metrics.mine:raising raised ValueError: not of 11 samples"),
         ("Breaking", "training.metrics: tests.tasks.metrics.mine:Breaking raised RuntimeError: cannot take this batch"),
+        ("leaving", "training.metrics: tests.tasks.metrics.mine:leaving raised SystemExit: 3"),
         ("both", "training.metrics: tests.tasks.metrics.mine:both returned Tensor of shape (2,); one number is expected"),
         ("words", "training.metrics: tests.tasks.metrics.mine:words returned str; one number is expected"),
     ],
@@ -98,6 +99,16 @@ def test_what_goes_wrong_is_said_and_costs_its_value_alone(name: str, sentence: 
     assert score.notes == (sentence,)
     assert math.isnan(score.of(name))
     assert score.accuracy == pytest.approx((outputs.argmax(1) == targets).double().mean().item())
+
+
+def test_what_one_changes_in_place_the_others_do_not_see() -> None:
+    outputs, targets = torch.tensor([[1.0, 2.0], [3.0, 4.5]]), torch.tensor([[0.0, 1.0], [1.0, 1.0]])
+    task = Labeler(2)
+    task.added = AddedMetrics((), [partial(CustomPart, load_custom(f"{MINE}:{name}", {})) for name in ("Spoiling", "worst_miss")])
+    meter = meter_of(task)
+    meter.add(outputs.clone(), targets)
+    score = meter.result()
+    assert (score.of("Spoiling"), score.of("worst_miss")) == (10.5, 3.5)
 
 
 def test_more_outputs_than_a_callable_can_be_given_at_once_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ class CustomMetric:
     def begin(self) -> CustomEvaluation:
         return CustomEvaluation(self)
 
-    def raised(self, error: Exception) -> str:
+    def raised(self, error: BaseException) -> str:
         """What is said of it; its traceback is printed once."""
         first = (str(error).strip().splitlines() or [""])[0]
         said = f"{METRICS_KEY}: {self.target} raised {type(error).__name__}: {first}"
@@ -61,7 +61,7 @@ class CustomEvaluation:
                 self._update(outputs, targets)
             else:
                 self._keep(outputs, targets)
-        except Exception as error:  # noqa: BLE001 - whatever it raises, the training goes on
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it raises, the training goes on
             self._give_up(error)
 
     def _update(self, outputs: Tensor, targets: Tensor) -> None:
@@ -70,7 +70,8 @@ class CustomEvaluation:
             self._object = copy.deepcopy(self._of.found)
             if callable(move := getattr(self._object, "to", None)):
                 self._object = move(outputs.device)
-        self._object.update(outputs, targets)
+        # Copies: what it changes in place others measure, too.
+        self._object.update(outputs.clone(), targets.clone())
 
     def _keep(self, outputs: Tensor, targets: Tensor) -> None:
         self._values += outputs.numel()
@@ -87,7 +88,7 @@ class CustomEvaluation:
         try:
             found = self._object.compute() if self._has_steps else self._of.found(torch.cat(self._outputs), torch.cat(self._targets))
             return self._scalar(found)
-        except Exception as error:  # noqa: BLE001 - whatever it raises, the training goes on
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it raises, the training goes on
             self._give_up(error)
             return math.nan
 
@@ -98,7 +99,7 @@ class CustomEvaluation:
             return math.nan
         return float(found)
 
-    def _give_up(self, error: Exception) -> None:
+    def _give_up(self, error: BaseException) -> None:
         self.trouble = self._of.raised(error)
         self._outputs, self._targets = [], []
 
@@ -124,7 +125,7 @@ def _made(found: Any, target: str, numbers: Mapping[str, int]) -> Any:
         taken = inspect.signature(found).parameters
         given = {name: value for name, value in numbers.items() if name in taken}
         return found(**given)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         traceback.print_exc()
         first = (str(error).strip().splitlines() or [""])[0]
         raise UserError(f"{METRICS_KEY}: {target} cannot be made: {type(error).__name__}: {first}; name an object of yours that is made already") from error
