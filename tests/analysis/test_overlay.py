@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
-from gradtop.trainer.analysis.overlay import SEED, aligned, at, mean_and_deviation, seed_families
+from gradtop.trainer.analysis.overlay import SEED, aligned, at, mean_and_deviation, seed_families, split_by_settings
 from gradtop.trainer.record import Meta, RecordedChange, Series
 
 
@@ -37,6 +38,34 @@ def test_a_fork_and_a_run_that_was_changed_live_are_no_samples_of_what_was_train
     metas = {"one": Meta(), "one-1": child("one", SEED), "one-2": child("one", SEED)}
     assert seed_families(metas, apart={"one"}) == [["one"], ["one-1", "one-2"]]
     assert seed_families(metas, apart={"one-2"}) == [["one", "one-1"], ["one-2"]]
+
+
+def begun(file: str, **changes: object) -> Meta:
+    return Meta(command=("gradtop", "train", file), cwd="/home/me", changes=tuple(RecordedChange(f"training.{key}", None, value) for key, value in changes.items()))
+
+
+def test_runs_that_were_started_from_one_file_with_different_seeds_are_one_family() -> None:
+    metas = {
+        "plain": begun("digits.toml"),
+        "one": begun("digits.toml", seed=1),
+        "two": begun("digits.toml", seed=2),
+        "two-3": child("two", SEED),
+        "short": begun("digits.toml", seed=1, epochs=3),
+        "short-2": begun("digits.toml", epochs=3, seed=2),
+        "shorter": begun("digits.toml", epochs=2),
+        "other": begun("other.toml", seed=3),
+        "fork": replace(begun("digits.toml", seed=5), parent_checkpoint="step-000100.pt"),
+        "lr-1": child("plain", SEED, "optimizer.lr"),
+        "lr-2": child("plain", SEED, "optimizer.lr"),
+    }
+    assert seed_families(metas) == [["plain", "one", "two", "two-3"], ["short", "short-2"], ["shorter"], ["other"], ["fork"], ["lr-1", "lr-2"]]
+    assert seed_families(metas, apart={"one"}) == [["plain", "two", "two-3"], ["one"], ["short", "short-2"], ["shorter"], ["other"], ["fork"], ["lr-1", "lr-2"]]
+    assert seed_families({"a": begun("digits.toml"), "b": begun("digits.toml")}) == [["a"], ["b"]]
+
+
+def test_a_family_is_split_where_settings_differ_or_a_seed_comes_again() -> None:
+    settings = {"one": {SEED: 1, "model.width": 3}, "two": {SEED: 2, "model.width": 3}, "again": {SEED: 1, "model.width": 3}, "wide": {SEED: 3, "model.width": 4}}
+    assert split_by_settings(list(settings), settings) == [["one", "two"], ["again"], ["wide"]]
 
 
 def test_runs_that_are_each_others_parents_end_somewhere() -> None:

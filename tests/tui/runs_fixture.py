@@ -249,6 +249,8 @@ def fake_run(
 ) -> tuple[Run, Grower]:
     """A run directory in any state (died and silent too), its clock ending at `created` + steps / 40."""
     text = CONFIG.format(lr=lr, epochs=epochs, batch_size=batch_size)
+    if (chosen := next((new for key, _, new in changes if key == "training.seed"), None)) is not None:
+        text = text.replace("\nseed = 0\n", f"\nseed = {chosen}\n")
     about: Mapping[str, object] = {
         "name": name,
         "created": created,

@@ -15,29 +15,48 @@ PLACES = 240  # at most, of a mean over seeds
 
 
 def seed_families(metas: Mapping[str, Meta], apart: Collection[str] = ()) -> list[list[str]]:
-    """The runs, by id, that differ in nothing but `training.seed`, each family in the order given; a run without such relatives is one by itself.
+    """The runs, by id, that differ in nothing but `training.seed` by what is known of how they were started, each family in the order given; a run without such relatives is one by itself.
 
     A run belongs to its parent's family where the seed is all that it changed, and to that of its siblings also where their parent is not
     among the runs, is a fork, or stands `apart`, as one that was changed live does: it was not trained as they were. One that
-    changed nothing repeats its parent's seed, which is no further sample: it is one by itself.
+    changed nothing repeats its parent's seed, which is no further sample: it is one by itself. Runs that were started from the beginning with the same
+    changes of the same parent or configuration file are of one family where a seed is among these; that file may have been edited between them.
     """
-    found: dict[tuple[str, bool], list[str]] = {}
-    for run in metas:
-        found.setdefault((run, True) if run in apart else _root(run, metas, apart), []).append(run)
+    roots = {run: (run, True) if run in apart else _root(run, metas, apart) for run in metas}
+    starts = {name: _start(metas[name]) for name, of_it in roots.values() if of_it and name not in apart and name in metas and not metas[name].parent_checkpoint}
+    seeded = {start for name, start in starts.items() if any(change.key == SEED for change in metas[name].changes)}
+    found: dict[object, list[str]] = {}
+    for run, root in roots.items():
+        start = starts.get(root[0]) if root[1] else None
+        found.setdefault(start if start in seeded else root, []).append(run)
     return list(found.values())
 
 
+def _start(meta: Meta) -> tuple[object, ...]:
+    """What a run was started from, and with which changes beside that of the seed."""
+    file = "" if meta.parent else next((f"{meta.cwd}/{word}" for word in meta.command if word.endswith(".toml")), meta.cwd)
+    return meta.job, meta.search, meta.parent, file, tuple(sorted((change.key, repr(change.new)) for change in meta.changes if change.key != SEED))
+
+
 def split_by_settings(family: Sequence[str], settings: Mapping[str, Mapping[str, object]]) -> list[list[str]]:
-    """The runs of a family by configurations that are the same but for the seed: their parent may have been changed live between them."""
+    """The runs of a family by configurations that are the same but for the seed: their parent may have been changed live between them, or their file edited.
+
+    A run that repeats the seed of another one is by itself.
+    """
     found: list[list[str]] = []
     for run in family:
         mine = settings[run]
-        alike = (group for group in found if all(mine[key] == value for key, value in settings[group[0]].items() if key in mine and key != SEED))
+        alike = (group for group in found if same_but_seed(mine, settings[group[0]]) and all(mine.get(SEED) != settings[other].get(SEED) for other in group))
         if (group := next(alike, None)) is not None:
             group.append(run)
         else:
             found.append([run])
     return found
+
+
+def same_but_seed(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
+    """By what both have, as another version may have other settings."""
+    return all(one[key] == value for key, value in other.items() if key in one and key != SEED)
 
 
 def _root(run: str, metas: Mapping[str, Meta], apart: Collection[str]) -> tuple[str, bool]:

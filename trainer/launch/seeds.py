@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradtop.trainer.analysis.overlay import SEED, seed_families
+from gradtop.trainer.analysis.compare import flat
+from gradtop.trainer.analysis.overlay import SEED, same_but_seed, seed_families
 from gradtop.trainer.config import Change, Config
 from gradtop.trainer.launch.forks import rerun_weights
 from gradtop.trainer.launch.run_config import changed_config, effective_config
@@ -70,10 +71,6 @@ def relatives_seeds(run: Run) -> set[int]:
     metas = {name: read_meta(each) for name, each in there.items()}
     begun = [name for name, meta in metas.items() if meta.parent == run.id and [change.key for change in meta.changes] == [SEED]]
     family = next((each for each in seed_families(metas) if run.id in each), [])
-    found = set()
-    for name in {*family, *begun}:
-        training = read_config(there[name]).get("training")
-        seed = training.get("seed") if isinstance(training, dict) else None
-        if isinstance(seed, int):
-            found.add(seed)
-    return found
+    settings = {name: flat(read_config(there[name])) for name in {*family, *begun}}
+    alike = [name for name in family if same_but_seed(settings[name], settings[run.id])]
+    return {seed for name in {*alike, *begun} if isinstance(seed := settings[name].get(SEED), int)}
