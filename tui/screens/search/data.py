@@ -98,10 +98,11 @@ class SearchRecord:
             return self.ranked[:1]
         first, second = self.objectives[:2]
         found: list[Trial] = []
-        best = math.inf
+        best = (math.inf, math.inf)
         for trial in sorted(self.valued, key=lambda each: (first.loss(each.values[first.name]), second.loss(each.values[second.name]))):
-            if second.loss(trial.values[second.name]) < best:
-                best = second.loss(trial.values[second.name])
+            losses = (first.loss(trial.values[first.name]), second.loss(trial.values[second.name]))
+            if losses[1] < best[1] or losses == best:
+                best = losses
                 found.append(trial)
         return found
 
