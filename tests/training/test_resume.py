@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import struct
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -69,6 +71,25 @@ def test_a_torn_checkpoint_is_passed_over_and_said(tmp_path: Path) -> None:
     assert any(newest.name in str(event["message"]) for event in events(run, "warning"))
     assert differences(finished(whole), finished(run)) == []
     assert rows(whole, "steps", "loss") == rows(run, "steps", "loss")
+
+
+def test_a_checkpoint_in_which_a_bit_has_changed_is_passed_over_and_said(tmp_path: Path) -> None:
+    whole, run = tiny_run(tmp_path), tiny_run(tmp_path)
+    work(whole)
+    work(run, signals=SignalAtLook(2))
+    work(run, resume=True, signals=SignalAtLook(3))
+    newest = path_of(run.checkpoints, checkpoint.saved_steps(run.checkpoints)[-1])
+    with zipfile.ZipFile(newest) as archive:
+        largest = max((each for each in archive.infolist() if "/data/" in each.filename), key=lambda each: each.file_size)
+    data = bytearray(newest.read_bytes())
+    start = largest.header_offset + 30 + sum(struct.unpack_from("<HH", data, largest.header_offset + 26))
+    data[start + largest.file_size // 2] ^= 1
+    newest.write_bytes(data)
+
+    assert work(run, resume=True) == 0
+
+    assert any(f"{newest.name} cannot be read (damaged: " in str(event["message"]) for event in events(run, "warning"))
+    assert differences(finished(whole), finished(run)) == []
 
 
 def test_a_resume_without_any_checkpoint_starts_from_the_beginning_and_says_so(tmp_path: Path) -> None:

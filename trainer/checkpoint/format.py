@@ -8,7 +8,8 @@ import io
 import math
 import os
 import re
-from collections.abc import Callable, Mapping
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -55,7 +56,8 @@ def save(folder: Path, state: State, saved: Saved, *, before_rename: Callable[[]
 
     def fill(file: BinaryIO) -> None:
         nonlocal size, said
-        torch.save({"format": FORMAT, "saved": known, **state}, file)
+        with _checksums():
+            torch.save({"format": FORMAT, "saved": known, **state}, file)
         size = file.tell()
         said = said_by(replace(saved, bytes=size))
         if before is not None:
@@ -75,6 +77,17 @@ def save(folder: Path, state: State, saved: Saved, *, before_rename: Callable[[]
         with contextlib.suppress(OSError):  # what it says is true already
             write_sidecar(path, replace(saved, bytes=size))
     return path
+
+
+@contextlib.contextmanager
+def _checksums() -> Iterator[None]:
+    """Have torch write them, also where somebody's code has switched that off for its own files."""
+    before = torch.serialization.get_crc32_options()
+    torch.serialization.set_crc32_options(True)
+    try:
+        yield
+    finally:
+        torch.serialization.set_crc32_options(before)
 
 
 def file_error(error: RuntimeError) -> OSError:
@@ -152,9 +165,9 @@ def best_step(facts: Mapping[int, Saved | None]) -> int | None:
     return min(ranks, key=lambda step: (ranks[step], step)) if ranks else None
 
 
-def load(path: Path, *, mapped: bool = False) -> State:
+def load(path: Path, *, mapped: bool = False, checked: bool = False) -> State:
     """Read a checkpoint without unpickling anything but tensors and plain values; `mapped`, its tensors stay on the disk until
-    they are used. Raises UserError.
+    they are used, and whether they are what was written is looked at only if `checked`. Raises UserError.
     """
     try:
         descriptor = open_regular(path)
@@ -162,6 +175,7 @@ def load(path: Path, *, mapped: bool = False) -> State:
         raise _cannot_be_read(path, error, "not a regular file") from error
     with os.fdopen(descriptor, "rb") as file:
         try:
+            damaged = "" if mapped and not checked else _damaged(file)
             state = torch.load(path if mapped else file, map_location="cpu", weights_only=True, mmap=mapped)
         except EOFError as error:
             raise UserError(f"the checkpoint {path.name} cannot be read (empty or cut short)") from error
@@ -170,11 +184,24 @@ def load(path: Path, *, mapped: bool = False) -> State:
             raise _cannot_be_read(path, error, "cut short") from error
         except Exception as error:
             raise UserError(f"the checkpoint {path.name} cannot be read ({why_no_checkpoint(path) or _first_line(error)})") from error
+    if damaged:
+        raise UserError(f"the checkpoint {path.name} cannot be read (damaged: what it holds in {damaged} is not what was written there)")
     if not isinstance(state, dict) or not isinstance(state.get("step"), int):
         raise UserError(f"the checkpoint {path.name} is not one that gradtop wrote")
     if state.get("format") != FORMAT:
         raise UserError(f"the checkpoint {path.name} has the format {state.get('format')}, this version reads {FORMAT}")
     return state
+
+
+def _damaged(file: BinaryIO) -> str:
+    """The first part of the archive whose bytes have another checksum than those that were written, which torch does not look at."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return archive.testzip() or ""
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError):
+        return ""  # torch says in its own words why it is none
+    finally:
+        file.seek(0)
 
 
 def _cannot_be_read(path: Path, error: OSError, invalid: str) -> UserError:

@@ -79,7 +79,7 @@ class TrainedModel:
 
 def read_trained(run: Run, path: Path, *, device: str = "") -> TrainedState:
     """`device` replaces training.device, where it is given. Raises UserError."""
-    state = checkpoint.load(path, mapped=True)
+    state = checkpoint.load(path, mapped=True, checked=True)
     config = with_changes(read_valid_config(run), decoded(state.get("changes") or {}))
     if device:
         config = config.model_copy(update={"training": config.training.model_copy(update={"device": device})})
