@@ -44,7 +44,7 @@ def test_the_best_so_far_and_the_front_are_those_of_their_definitions(maximize: 
 def test_trials_with_the_same_values_are_on_the_front_together() -> None:
     values = [(0.5, 10.0), (0.9, 30.0), (0.5, 10.0), (0.9, 40.0), (0.4, 10.0), (0.9, 30.0)]
     trials = {number: Trial(number, TrialState.DONE, {LR: 1.0}, {"accuracy": accuracy, "parameters": size}) for number, (accuracy, size) in enumerate(values)}
-    record = SearchRecord(trials=trials, objectives=(Objective("accuracy", "max"), Objective("parameters")))
+    record = SearchRecord(trials=trials, objectives=(Objective("accuracy", maximize=True), Objective("parameters")))
     assert {each.number for each in record.front} == {0, 1, 2, 5}
 
 
