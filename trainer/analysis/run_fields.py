@@ -18,7 +18,7 @@ METRIC = "metric:"  # before the name of a column of `evals`, among what is look
 FINDING = "finding"
 CHANGE = "change"  # a column that is no field: what was changed against its parent, in prose
 DATA = f"data{WHOLE_TABLE}"  # looked up as a text: see `data_of`
-NOT_DATA = frozenset({"kind", "workers"})  # of the section: how it is loaded does not change what it is
+NOT_DATA = frozenset({"kind", "workers", "prefetch", "sampler"})  # of the section: how it is loaded and drawn does not change what a result is measured on
 LONGEST = 80
 
 
@@ -47,10 +47,11 @@ def data_of(table: object) -> str | None:
     """The data set of a section `data`: its kind, and the settings that make it another one than others of its kind."""
     if not isinstance(table, Mapping) or not table:
         return None
-    more = {name: value for name, value in table.items() if name not in NOT_DATA}
+    # What is off says nothing; a run of a version without the setting has none.
+    more = {name: value for name, value in table.items() if value and name not in NOT_DATA}
     if more.keys() == {"root"}:
         more = {}  # a known data set is the same wherever it is kept
-    words = [setting_text(value) if isinstance(value, str) else f"{name}={setting_text(value)}" for name, value in more.items() if value not in ("", {})]
+    words = [setting_text(value) if isinstance(value, str) else f"{name}={setting_text(value)}" for name, value in more.items()]
     return clean(" ".join([str(table.get("kind", "")), *words]).strip(), LONGEST) or None
 
 
