@@ -71,6 +71,16 @@ def test_the_json_is_ascii_and_gives_the_text_back_unchanged(gradtop: Gradtop, t
     assert (found[0]["error"] if command == "ls" else found["status"]["error"]) == EVIL.replace("\udcff", "?")  # no file takes a lone surrogate
 
 
+def test_a_line_in_the_name_of_a_directory_is_not_printed_as_one_of_ours(gradtop: Gradtop, tmp_path: Path) -> None:
+    for name in ("one", "one\ngradtop: all is well"):
+        (tmp_path / "runs" / f"20260101-0000-{name}").mkdir(parents=True)
+        (tmp_path / "runs" / f"20260101-0000-{name}" / "status.json").write_text("{}")
+    for words in (("show", "20260101"), ("show", "no\ngradtop: all is well"), ("train", "no\ngradtop: all is well.toml")):
+        said = gradtop(*words)
+        assert said.code == 2
+        assert len(said.err.splitlines()) == 1, said.err
+
+
 def test_an_answer_is_printed_safely(gradtop: Gradtop, tmp_path: Path) -> None:
     run, grower = living_run(tmp_path / "runs", "x")
     with FakeWorker(run, grower, answer=lambda name: (name == "pause", EVIL)):

@@ -310,14 +310,17 @@ def is_lost() -> bool:
 
 
 def messages(error: Exception) -> list[str]:
-    """The lines to print: a configuration may have several problems. File and run names are stripped of escape sequences."""
+    """The lines to print: a configuration may have several problems, any other error is one line whatever a name in it holds.
+
+    File and run names are stripped of escape sequences.
+    """
     from gradtop.trainer.record import clean
 
     text = str(error)
     if isinstance(error, OSError) and error.strerror:
         where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
         text = f"{where}{error.strerror}" if where or not is_lost() else LOST
-    return clean(text, 100_000, keep_newlines=True).splitlines()
+    return clean(text, 100_000, keep_newlines=hasattr(error, "problems")).splitlines()
 
 
 if __name__ == "__main__":
