@@ -5,6 +5,7 @@ import math
 from typing import Literal
 
 import pytest
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from gradtop.trainer.checkpoint.encoding import encoded
 from gradtop.trainer.optim.jump import jump
@@ -143,6 +144,22 @@ def test_a_plateau_lowers_the_learning_rate_where_the_loss_no_longer_falls(put_b
     rates = with_losses(config, LOSSES, put_back_after=put_back_after)
 
     assert rates == pytest.approx([LR] * 4 + [0.02] * 4 + [2e-3] * 2)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_plateau_of_a_metric_that_is_to_rise_is_that_of_torch_and_works_below_zero(sign: float) -> None:
+    """As R², which rises to 1 from below 0; torch's own is right above 0 alone."""
+    values = [0.2, 0.5, 0.50001, 0.50002, 0.8, 0.8, 0.8] if sign > 0 else [-0.8, -0.5, -0.49999, -0.49998, -0.2, -0.2, -0.2]
+    config = PlateauSchedule(factor=0.1, patience=1, threshold=1e-3)
+    rates = with_losses(config, [-value for value in values])
+    assert rates == pytest.approx([LR] * 4 + [0.02] * 3)
+    optimizer, _ = training(config)
+    reference = ReduceLROnPlateau(optimizer, "max", factor=0.1, patience=1, threshold=1e-3)
+    wanted = []
+    for value in values:
+        wanted.append(optimizer.param_groups[0]["lr"])
+        reference.step(value)
+    assert (rates == pytest.approx(wanted)) == (sign > 0)
 
 
 def test_what_a_plateau_lowered_no_warm_up_takes_back() -> None:

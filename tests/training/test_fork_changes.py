@@ -234,6 +234,7 @@ CHANGES = [
     ["training.batch_size=59"],
     ["training.batch_size=30"],
     ["training.ema=0.9"],
+    ["training.monitor=accuracy"],
     ["training.precision=bf16"],
     ["freeze.kind=backbone"],
     ["freeze.kind=backbone", "freeze.unfreeze_epoch=2"],

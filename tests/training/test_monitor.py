@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
+import torch
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from gradtop.trainer.analysis.index import RunIndex, RunsView
 from gradtop.trainer.analysis.text import best_text
@@ -118,3 +122,21 @@ def test_the_accuracy_in_training_is_that_of_the_steps_whose_number_says_so(tmp_
     means = [event["accuracy"] for event in events(whole, "epoch")]
     assert means == [sum(pair) / 2 for pair in zip(measured[::2], measured[1::2], strict=True)]
     assert means == [event["accuracy"] for event in events(parted, "epoch")]
+
+
+def test_a_plateau_lowers_the_learning_rate_by_what_is_monitored(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path, 'monitor = "accuracy"', "[optimizer]\nlr = 0.01", '[schedule]\nkind = "plateau"\npatience = 0\nfactor = 0.5', epochs=8)
+    session = trained(run)
+    judged = {name: [value for _, value in rows(run, "evals", name)] for name in ("accuracy", "loss")}
+    rates = [lr for step, lr in rows(run, "steps", "lr") if step % session.per_epoch == 1]
+
+    def by_torch(values: Sequence[float], mode: Literal["min", "max"]) -> list[float]:
+        optimizer = torch.optim.SGD([torch.zeros(1)], 0.01)
+        plateau, found = ReduceLROnPlateau(optimizer, mode, factor=0.5, patience=0), []
+        for value in values:
+            found.append(optimizer.param_groups[0]["lr"])
+            plateau.step(value)
+        return found
+
+    assert rates == pytest.approx(by_torch(judged["accuracy"], "max"))
+    assert rates != pytest.approx(by_torch(judged["loss"], "min")), "no run that can tell"

@@ -50,7 +50,7 @@ def consequences(old: Config, new: Config, *, epoch: int = 0, weights: Consequen
     else:
         dropped.append("the position in the epoch: training continues at the beginning of the next one")
     if new.schedule.history and new.schedule.kind == old.schedule.kind:
-        kept.append(new.schedule.history)
+        (kept if new.training.best == old.training.best else dropped).append(new.schedule.history)
     elif old.schedule != new.schedule or old.optimizer.lr != new.optimizer.lr:
         kept.append("the step of the schedule, on its new curve")
     if new.training.early_stopping:

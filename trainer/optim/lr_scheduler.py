@@ -41,10 +41,10 @@ def scale(optimizer: Optimizer, schedule: LRScheduler, factor: float) -> None:
         one._last_lr = [last * factor for last in one._last_lr]  # noqa: SLF001 - what get_last_lr and a resume read
 
 
-def take_history(schedule: LRScheduler, saved: Mapping[str, Any]) -> None:
+def take_history(schedule: LRScheduler, saved: Mapping[str, Any], *, judged_alike: bool) -> None:
     """Continue with what the scheduler of another run of the same kind has seen, where its kind keeps more than the step."""
     if take_over := getattr(schedule, "take_over", None):
-        take_over(saved)
+        take_over(saved, judged_alike=judged_alike)
 
 
 def advance(schedule: LRScheduler, steps: int) -> None:

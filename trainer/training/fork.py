@@ -101,8 +101,9 @@ def take_over(session: Session, state: State) -> TransferredState:
     # Past its end a schedule of a certain length goes nowhere.
     advance(session.schedule, min(session.step, session.steps))
     if session.config.schedule.history and state["kinds"]["schedule"] == session.config.schedule.kind:
-        take_history(session.schedule, state["schedule"])
-        taken.kept.append(session.config.schedule.history)
+        alike = monitored_in(state["scores"]) == session.scores.monitored
+        take_history(session.schedule, state["schedule"], judged_alike=alike)
+        (taken.kept if alike else taken.dropped).append(session.config.schedule.history)
     _take_patience(session, state, taken)
     if thawed := passed_unfreezing(session.config, session.epoch):
         taken.dropped.append(thawed)

@@ -162,7 +162,7 @@ def _schedule_of(session: Session, config: Config, optimizer: Optimizer) -> LRSc
     # Past its end a schedule of a certain length goes nowhere.
     advance(made, min(session.step, steps))
     if type(made) is type(session.schedule):
-        take_history(made, session.schedule.state_dict())
+        take_history(made, session.schedule.state_dict(), judged_alike=True)
     return made
 
 

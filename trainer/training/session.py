@@ -304,7 +304,8 @@ class Session:
         self.generators.release()
         best = self.scores.record(score, epoch)
         if evaluated := getattr(self.schedule, "evaluated", None):
-            evaluated(score.loss)
+            # The weights behind a loss that is not finite are of no use, whatever the metric.
+            evaluated(self.scores.rank(score) if math.isfinite(score.loss) else math.inf)
         self.evaluations.record(self.step, epoch, score)
         if classes is not None and classes.classes <= MOST_CLASSES:
             self._keep_classes(replace(classes, step=self.step, epoch=epoch, names=self.class_names), best=best)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 Steps the same scheduler as the training, from the first to the last step;
-plateau depends on the validation loss and is shown without drops. Steps per
+plateau depends on the evaluations and is shown without drops. Steps per
 epoch are taken from the data, a run that has trained, or --steps-per-epoch.
 JSON: gradtop help json.
 

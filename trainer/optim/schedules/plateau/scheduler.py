@@ -14,10 +14,19 @@ from gradtop.trainer.optim.phase import scheduler_of
 from gradtop.trainer.optim.schedules import Phase
 
 
-class Plateau(LRScheduler):
-    """A warm-up of `warm` steps to the learning rate `lr`, then ReduceLROnPlateau, which `evaluated` gives each validation loss.
+class RankPlateau(ReduceLROnPlateau):
+    """Of values of which the smaller is the better, also below 0, where torch takes the best one itself for better by its threshold."""
 
-    No loss lowers the learning rate during the warm-up.
+    def _is_better(self, a: float, best: float) -> bool:
+        return bool(a < best * (1.0 + self.threshold if best < 0 else 1.0 - self.threshold))
+
+    is_better = _is_better  # as torch called it before
+
+
+class Plateau(LRScheduler):
+    """A warm-up of `warm` steps to the learning rate `lr`, then ReduceLROnPlateau, which `evaluated` gives the rank of each evaluation.
+
+    None lowers the learning rate during the warm-up.
     """
 
     def __init__(self, optimizer: Optimizer, *, warm_up: Phase, warm: int, lr: float, plateau: Mapping[str, Any]) -> None:
@@ -25,7 +34,7 @@ class Plateau(LRScheduler):
         self._warm = warm
         self._full = lr
         self._schedulers = [scheduler_of(warm_up, optimizer)]
-        self._plateau = ReduceLROnPlateau(optimizer, **plateau)
+        self._plateau = RankPlateau(optimizer, **plateau)
         self._last_lr = self._schedulers[0].get_last_lr()
 
     def step(self, epoch: int | None = None) -> None:  # noqa: ARG002 - torch's signature
@@ -35,22 +44,22 @@ class Plateau(LRScheduler):
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
     def jump(self, steps: int) -> bool:
-        """As after so many steps and no validation loss."""
+        """As after so many steps and no evaluation."""
         there = jump(self._schedulers[0], min(steps, self._warm))
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
         return there
 
-    def evaluated(self, loss: float) -> None:
-        """Take a validation loss into account; a non-finite one counts as no improvement."""
+    def evaluated(self, rank: float) -> None:
+        """Take an evaluation into account, by the rank of what is monitored: the smaller, the better; a non-finite one counts as no improvement."""
         if self._schedulers[0].last_epoch < self._warm:
             return
-        self._plateau.step(loss if math.isfinite(loss) else math.inf)
+        self._plateau.step(rank if math.isfinite(rank) else math.inf)
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
-    def take_over(self, state: Mapping[str, Any]) -> None:
-        """Continue, from this run's own learning rate, with the losses that another run's plateau has seen."""
+    def take_over(self, state: Mapping[str, Any], *, judged_alike: bool) -> None:
+        """Continue, from this run's own learning rate, with what another run's plateau has lowered, and where both go by the same metric, has seen."""
         before = state["plateau"]
-        for name in ("best", "num_bad_epochs", "cooldown_counter", "last_epoch"):
+        for name in ("best", "num_bad_epochs", "cooldown_counter", "last_epoch") if judged_alike else ():
             setattr(self._plateau, name, before[name])
         self.lower(state["lowered"])
 
