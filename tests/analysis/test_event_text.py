@@ -21,6 +21,8 @@ NAMES = st.sampled_from(["kind", "reason", "frozen", "count", "changes", "old", 
     [
         ({"kind": "epoch", "epoch": 6, "val_loss": 0.134, "val_accuracy": 0.98, "best": True}, "epoch 6  best val loss 0.134  accuracy 0.98", "success"),
         ({"kind": "epoch", "epoch": 7, "val_loss": 0.2, "best": False}, "epoch 7  val loss 0.2", "text"),
+        ({"kind": "epoch", "epoch": 2, "val_loss": 2.52, "val_accuracy": 0.29, "metrics": {"perplexity": 12.4, "bits_per_character": 3.6}, "best": True}, "epoch 2  best val loss 2.52  perplexity 12.4", "success"),
+        ({"kind": "epoch", "epoch": 2, "val_loss": 2.52, "val_accuracy": 0.29, "metrics": {"perplexity": 12.4}, "monitor": "accuracy"}, "epoch 2  val loss 2.52  accuracy 0.29  perplexity 12.4", "text"),
         ({"kind": "checkpoint", "step": 1032}, "checkpoint step-001032", "muted"),
         ({"kind": "command", "command": "pause", "ok": True, "step": 12}, "pause: paused after step 12", "text"),
         ({"kind": "command", "command": "continue", "ok": True, "was_paused": True}, "continue: training continues", "text"),

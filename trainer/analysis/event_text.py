@@ -11,7 +11,7 @@ from gradtop.trainer.analysis.formatting import number, setting_text, si, signif
 from gradtop.trainer.analysis.profile_text import profile_event_text, steps_text
 from gradtop.trainer.analysis.text import early_text, test_metrics_text
 from gradtop.trainer.job import job_events
-from gradtop.trainer.metrics import LOSS, MEAN_IOU, headline_of, is_own, monitored
+from gradtop.trainer.metrics import ACCURACY, LOSS, MEAN_IOU, PERPLEXITY, headline_of, is_own, monitored
 from gradtop.trainer.record import EventKind, RunState, clean
 
 PLAIN = frozenset({"kind", "time", "id", "ok", "message"})  # what the sentence of an unknown kind leaves out
@@ -185,11 +185,12 @@ def epoch_text(event: Mapping[str, Any]) -> str:
     name, further = str(event.get("monitor") or LOSS), event.get("metrics")
     figures = {"val loss": event.get("val_loss"), "accuracy": event.get("val_accuracy")}
     if isinstance(further, Mapping):
-        # A language model has an accuracy, too, which stands there already.
         headline = headline_of(further)
         if headline not in further:
             headline = next((each for each in further if is_own(str(each))), headline)  # of a task of the user's own
-        beside = (headline,) if not isinstance(figures["accuracy"], int | float) or MEAN_IOU in further else ()
+        beside = (headline,) if not isinstance(figures["accuracy"], int | float) or headline in {MEAN_IOU, PERPLEXITY} else ()
+        if headline == PERPLEXITY and name != ACCURACY:
+            del figures["accuracy"]  # which nobody reads
         figures |= {monitored(each).title: further[each] for each in dict.fromkeys([*beside, name]) if each in further}
     for title, value in figures.items():
         if isinstance(value, int | float):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from gradtop.trainer.analysis.text import ACCURATE, metric_figure
+from gradtop.trainer.analysis.text import metric_figure
 from gradtop.trainer.metrics import ACCURACY, LOSS, metric_of
 from gradtop.trainer.record import Status, clean
 
@@ -45,14 +45,12 @@ def best_cell(status: Status, *, named: bool) -> str:
 def score_cell(status: Status, *, named: bool) -> str:
     """What stands beside the loss in the best evaluation: 0.912, or 0.912 R²; – where there is none."""
     name = score_name(status)
-    value = status.accuracy_at_best if name == ACCURACY else status.metric_at_best(name)
+    value = status.metric_at_best(name) if name else None
     return "–" if value is None else _cell(name, value, named=named)
 
 
 def score_name(status: Status) -> str:
-    """Of classes and language models the accuracy; "" where there is none."""
-    if status.beside_loss in ACCURATE and status.accuracy_at_best is not None:
-        return ACCURACY
+    """The metric, "" where there is none."""
     return "" if status.beside_loss == LOSS or status.metric_at_best(status.beside_loss) is None else status.beside_loss
 
 

@@ -99,10 +99,6 @@ def skipped_text(status: Status) -> str:
     return f"the gradient scaler skipped {number(status.skipped_steps)} of {number(steps)} step{'s' * (steps != 1)}"
 
 
-# Beside the loss of runs that tell their accuracy.
-ACCURATE = frozenset({ACCURACY, PERPLEXITY})
-
-
 def best_text(status: Status) -> str:
     """Best value of the monitored metric, then lowest validation loss and highest accuracy, each with its epoch: `val loss 0.041 (epoch 9), accuracy 0.9889 (epoch 12)`;
     where that is no accuracy, what stands beside the loss in the best evaluation.
@@ -113,9 +109,9 @@ def best_text(status: Status) -> str:
         return ""
     found = {status.monitor: (metric_text(status.monitor, status.best), status.best_epoch)}
     for name, value, epoch in ((LOSS, status.best_val_loss, status.best_loss_epoch), (ACCURACY, status.best_val_accuracy, status.best_accuracy_epoch)):
-        if value is not None:
+        if value is not None and (name, status.beside_loss) != (ACCURACY, PERPLEXITY):  # of a language model nobody reads the accuracy
             found.setdefault(name, (metric_text(name, value), epoch))
-    if (score := status.metric_at_best(status.beside_loss)) is not None and status.beside_loss not in ACCURATE:
+    if (score := status.metric_at_best(status.beside_loss)) is not None and status.beside_loss != ACCURACY:
         found.setdefault(status.beside_loss, (metric_text(status.beside_loss, score), status.best_epoch))
     by_epoch: dict[int, list[str]] = {}
     for text, epoch in found.values():

@@ -12,6 +12,7 @@ from gradtop.tui.screens.runs.columns import shown_columns
 CLASSES = Status(best=0.131, val_loss_at_best=0.131, accuracy_at_best=0.98123)
 BY_ACCURACY = Status(monitor="accuracy", monitor_mode="max", best=0.98123, accuracy_at_best=0.98123)
 MASKS = Status(headline="mean_iou", best=0.42, metrics_at_best={"mean_iou": 0.674})
+TEXT = Status(best=2.52, accuracy_at_best=0.295, tokens_per_sample=64, metrics_at_best={"perplexity": 12.4})
 OWN = Status(headline="unexplained", monitor="unexplained", best=0.139, metrics_at_best={"unexplained": 0.139})
 
 
@@ -21,6 +22,8 @@ OWN = Status(headline="unexplained", monitor="unexplained", best=0.139, metrics_
         ((CLASSES, Status()), "best loss", "accuracy", ("0.131", "0.9812")),
         ((BY_ACCURACY,), "best acc", "accuracy", ("0.9812", "0.9812")),
         ((MASKS,), "best loss", "mean IoU", ("0.42", "0.6740")),
+        ((TEXT,), "best loss", "perplexity", ("2.52", "12.4")),
+        ((TEXT, CLASSES), "best loss", "score", ("2.52", "12.4 ppl")),
         ((OWN,), "best unexplained", "unexplained", ("0.139", "0.139")),
         ((MASKS, OWN, CLASSES), "best", "score", ("0.42 loss", "0.6740 IoU")),
         ((OWN, CLASSES), "best", "score", ("0.139 unexplained", "0.139 unexplained")),
