@@ -121,6 +121,15 @@ def test_a_run_that_is_deleted_is_said(living: tuple[Run, Grower], capsys: pytes
     assert capsys.readouterr().err == f"gradtop: runs/{run.id} was deleted.\n"
 
 
+def test_a_run_whose_status_stays_unreadable_is_not_followed_for_ever(living: tuple[Run, Grower], capsys: pytest.CaptureFixture[str]) -> None:
+    run, _ = living
+    run.status.unlink()
+    run.status.mkdir()
+    moments = iter([0.0, 1.0, 59.0, 61.0])
+    assert follow(run, run.path.parent, wait=lambda _: None, clock=lambda: next(moments)) == 1
+    assert capsys.readouterr().err == "gradtop: nobody can tell how quiet-heron stands: status.json cannot be read: it is not a regular file.\n"
+
+
 def test_a_run_that_never_begins_is_not_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run, _ = fake_run(tmp_path / "runs", "new-moth", state="created", steps=0)
     moments = iter([0.0, 1.0, 59.0, 61.0])

@@ -99,6 +99,14 @@ def test_a_run_that_nobody_starts_and_one_that_is_deleted_are_not_waited_for(tmp
     assert waited([run], [], lambda: run.path.rename(tmp_path / "elsewhere")) == [Verdict(4)]
 
 
+def test_a_run_whose_status_stays_unreadable_is_not_waited_for(living: tuple[Run, Grower]) -> None:
+    run, grower = living
+    run.status.write_text("{")
+    assert waited([run], [], nothing, step=BEGINS_WITHIN) == [Verdict(4)]
+    # Once it can be read, there is something to wait for.
+    assert waited([run], [], lambda: grower.status("training"), nothing, lambda: grower.status("done"), step=BEGINS_WITHIN - 1) == [Verdict(0)]
+
+
 def test_several_runs_are_all_waited_for(living: tuple[Run, Grower], tmp_path: Path) -> None:
     run, grower = living
     other = new_run(tmp_path / "runs", "", {}, name="heron")

@@ -89,6 +89,14 @@ def test_checkpoints_are_found_by_word_step_and_file(trained: Run) -> None:
         find_checkpoint(trained, "7")
 
 
+def test_checkpoints_without_a_readable_note_are_not_said_to_be_none(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path)
+    (run.checkpoints / "step-000016.pt").write_bytes(b"weights")
+    (run.checkpoints / "step-000016.json").write_text("{")
+    with pytest.raises(RecordError, match=r"has checkpoints, and none of the JSON files beside them can be read\. Name one, such as .*step-000016\.pt"):
+        find_checkpoint(run)
+
+
 def test_a_run_without_a_checkpoint_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match=r"has no checkpoint yet\. Write one: gradtop checkpoint"):
         find_checkpoint(tiny_run(tmp_path))

@@ -41,6 +41,8 @@ def find_checkpoint(run: Run, wanted: str = "last") -> CheckpointInfo:
     path = Path(wanted).expanduser()
     if path.is_file():
         return read_checkpoint(path.with_suffix(".json"), path.absolute()) or CheckpointInfo(0, 0, path=path.absolute())
+    if not found and (files := sorted(run.checkpoints.glob("step-*.pt"))):
+        raise RecordError(f"{run.id} has checkpoints, and none of the JSON files beside them can be read. Name one, such as {files[-1]}.")
     if not found:
         raise RecordError(f"{run.id} has no checkpoint yet. Write one: {how_to_write(run)}")
     there = ", ".join(str(one.step) for one in found)

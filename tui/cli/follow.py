@@ -15,9 +15,9 @@ from gradtop.trainer.analysis.pace import pace_of
 from gradtop.trainer.analysis.preparation import preparation_of
 from gradtop.trainer.analysis.text import loss_terms, metric_figure
 from gradtop.trainer.metrics import ACCURACY, LOSS, Monitored, headline_of, monitored
-from gradtop.trainer.record import EventKind, EventReader, Run, RunReader, RunState
+from gradtop.trainer.record import EventKind, EventReader, Run, RunReader, RunState, clean
 from gradtop.trainer.record.streams.registry import STEPS
-from gradtop.tui.cli.ending import background_text, print_outcome
+from gradtop.tui.cli.ending import background_text, outcome, print_outcome
 from gradtop.tui.cli.locate import name_of, reference, shown
 from gradtop.tui.cli.output import environment, figure, metric_cell, print_in_place, print_line
 from gradtop.tui.cli.signals import PassOn
@@ -100,9 +100,15 @@ class Follower:
             elif state.has_ended:
                 self.end_line()
                 return print_outcome(self.reader, self.runs)
-            if state is RunState.CREATED and clock() - began > BEGINS_WITHIN:
+            if state not in {RunState.CREATED, RunState.UNKNOWN}:
+                began = clock()
+            elif clock() - began > BEGINS_WITHIN:
                 self.end_line()
                 word = reference(self.run, self.runs)
+                if state is RunState.UNKNOWN:
+                    why = clean(self.reader.problems.get(self.run.status.name, outcome(state)))
+                    print_line(f"gradtop: nobody can tell how {name_of(self.reader)} stands: {why}.", sys.stderr)
+                    return 1
                 print_line(f"gradtop: {name_of(self.reader)} has not been started. Start it: gradtop resume {word}", sys.stderr)
                 return 1
             self.now(state)

@@ -107,15 +107,19 @@ def wait_for(
     clock: Callable[[], float] = time.monotonic,
 ) -> list[Verdict]:
     """Why each run is not waited for any more; `tell` is called for each as soon as that is known."""
+    from gradtop.trainer.record import RunState
+
     began = clock()
     found: dict[int, Verdict] = {}
+    unclear: dict[int, float] = {}  # since when a run has not begun, or nobody can tell how it stands
     while True:
         waited = clock() - began
         for number, reader in enumerate(readers):
             if number in found:
                 continue
             reader.refresh()
-            verdict = judged(reader, conditions, waited)
+            since = unclear.setdefault(number, waited) if reader.state in {RunState.CREATED, RunState.UNKNOWN} else unclear.pop(number, waited)
+            verdict = judged(reader, conditions, waited - since)
             if verdict is None and timeout is not None and waited >= timeout:
                 verdict = Verdict(TIMED_OUT)
             if verdict is not None:
@@ -126,8 +130,8 @@ def wait_for(
         wait(LOOK_EVERY if timeout is None else max(0.0, min(LOOK_EVERY, timeout - waited)))
 
 
-def judged(reader: RunReader, conditions: Sequence[RunCondition], waited: float) -> Verdict | None:
-    """None as long as there is something to wait for."""
+def judged(reader: RunReader, conditions: Sequence[RunCondition], unclear: float) -> Verdict | None:
+    """None as long as there is something to wait for; `unclear` seconds it has been so that it has not begun, or that nobody can tell."""
     from gradtop.trainer.record import RunState
 
     if reader.gone:
@@ -139,7 +143,7 @@ def judged(reader: RunReader, conditions: Sequence[RunCondition], waited: float)
     if reader.state.has_ended:
         wrong = {RunState.FAILED: FAILED, RunState.DIED: DIED}
         return Verdict(wrong.get(reader.state, CANNOT if conditions else MET))
-    if reader.state is RunState.CREATED and waited >= BEGINS_WITHIN:
+    if reader.state in {RunState.CREATED, RunState.UNKNOWN} and unclear >= BEGINS_WITHIN:
         return Verdict(CANNOT)
     return None
 
@@ -161,6 +165,8 @@ def sentence(
         return f"gradtop: {name} was deleted.", sys.stderr
     if reader.state is RunState.CREATED:
         return f"gradtop: {name} has not been started. Start it: gradtop resume {reference(reader.run, runs)}", sys.stderr
+    if reader.state is RunState.UNKNOWN:
+        return f"gradtop: nobody can tell how {name} stands: {clean(reader.problems.get(reader.run.status.name, outcome(reader.state)))}.", sys.stderr
     why = f": {clean(reader.status.error)}" if reader.state is RunState.FAILED and reader.status.error else ""
     return f"gradtop: {name} {outcome(reader.state)}{why}{f'; {wanted} did not come true' if wanted else ''}.", sys.stderr
 
