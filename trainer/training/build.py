@@ -321,7 +321,7 @@ def _build_schedule(config: Config, optimizer: Optimizer, per_epoch: int) -> tor
 def _newest_checkpoint(run: Run, writer: StreamWriter) -> State | None:
     def skipped(message: str) -> None:
         print(message, flush=True)
-        writer.event(EventKind.WARNING, message=f"{message}; the one before it is used")
+        writer.event(EventKind.WARNING, message=f"{message}; the one before it is tried")
 
     state = checkpoint.load_newest(run.checkpoints, skipped)
     if state is None and not is_fork(run):
