@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
 from gradtop.trainer.checkpoint import format as checkpoint
@@ -15,6 +16,7 @@ from gradtop.trainer.inference.data import load_source
 from gradtop.trainer.inference.evaluation import evaluate_checkpoint
 from gradtop.trainer.inference.trained import open_trained, read_trained
 from gradtop.trainer.jobs.quantize.measure import measure
+from gradtop.trainer.jobs.quantize.measure.methods import by_torch
 from gradtop.trainer.jobs.quantize.result import lines, read_quantize_trials
 from gradtop.trainer.jobs.quantize.trial import trials_in
 from gradtop.trainer.launch import create_run, find_checkpoint
@@ -312,3 +314,15 @@ def test_plain_pytorch_reads_the_file_as_the_documentation_says(run: Run, quanti
     # Between two integers torchao may choose the other one.
     assert decibels(exact["head.weight"], weights["head.weight"]) == pytest.approx(decibels(exact["head.weight"], rounded), abs=0.1)
     assert torch.equal(weights["head.bias"], exact["head.bias"])
+
+
+@pytest.mark.filterwarnings("ignore")  # torch.ao is deprecated; the job leaves out what it says of that
+def test_a_transformer_layer_whose_linear_layers_are_those_of_torch_ao_computes_what_it_did() -> None:
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True).eval()
+    inputs = torch.randn(2, 5, 16)
+    with torch.no_grad():  # as in an evaluation, where it has a fast path of its own
+        expected = layer(inputs)
+        outputs = by_torch(layer, ["linear1", "linear2"], 1.0).model(inputs)
+    assert not torch.equal(outputs, expected)
+    torch.testing.assert_close(outputs, expected, atol=0.05, rtol=0.05)

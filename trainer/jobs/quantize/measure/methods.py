@@ -72,6 +72,7 @@ def by_torch(model: nn.Module, names: Sequence[str], share: float) -> Quantized:
     holder = nn.ModuleDict({"model": model})  # a model may be a layer itself
     full = {name: f"model.{name}" if name else "model" for name in names}
     ao.quantize_dynamic(holder, dict.fromkeys(full.values(), ao.per_channel_dynamic_qconfig), dtype=torch.qint8, inplace=True)
+    _leave_fast_path(holder)
     found = Quantized(holder["model"], f"torch.ao {torch.__version__.partition('+')[0]}, engine {torch.backends.quantized.engine}", share)
     for name, path in full.items():
         module: Any = holder.get_submodule(path)
@@ -86,6 +87,13 @@ def by_torch(model: nn.Module, names: Sequence[str], share: float) -> Quantized:
         else:
             found.activations[name] = PER_TENSOR
     return found
+
+
+def _leave_fast_path(model: nn.Module) -> None:
+    """In an evaluation a transformer layer reads the weights of its linear layers by itself, which those of torch.ao have packed."""
+    for module in model.modules():
+        if isinstance(module, nn.TransformerEncoderLayer) and not all(isinstance(each, nn.Linear) for each in (module.linear1, module.linear2)):
+            module.activation_relu_or_gelu = 0
 
 
 def by_torchao(model: nn.Module, chosen: LayersByName, method: str, share: float) -> Quantized:
