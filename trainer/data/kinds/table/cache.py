@@ -14,7 +14,8 @@ from gradtop.trainer.data.fingerprint import digest_of
 from gradtop.trainer.data.prepared import cache_home, forget, stamp_of
 from gradtop.trainer.record.writing import replace_whole
 
-WORTH = 32 << 20  # bytes of a table: a smaller one is parsed in a moment
+# Bytes of a table: a smaller one is parsed in a second, which keeping it makes a quarter longer where all cores are busy.
+WORTH = 256 << 20
 LARGEST, MOST_BYTES = 2 << 30, 4 << 30  # of one, and of all that is kept
 HEAD = 64  # bytes before the table, which then lies as pyarrow wants it
 
