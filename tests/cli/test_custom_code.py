@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from gradtop.trainer import launch
+from gradtop.trainer.checkpoint.format import FORMAT
 from gradtop.trainer.config import apply_overrides, dump_config, parse_config
 from gradtop.trainer.launch import answers, custom_code
 from gradtop.trainer.record import Run, Status, append_event, effective, list_runs, new_run, read_meta, write_status
 from gradtop.trainer.record.meta import change_meta
 from gradtop.trainer.server.requests import ANSWERS, answer
 from tests.cli.conftest import Gradtop, Starts
-from tests.support import CHECKPOINT
 
 CONFIG = '[data]\nkind = "fake"\n\n[training]\nepochs = 2\n'
 CODE = 'kind = "custom"\ntarget = "os:mkdir"\narguments = {path = "code-was-run"}\n'
@@ -37,10 +38,10 @@ def of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def foreign(folder: Path, text: str = MODEL, name: str = "foreign") -> Run:
-    """A run that somebody else has made, with a checkpoint."""
+    """A run that somebody else has made, with a checkpoint that can be read."""
     run = new_run(folder / "runs", text, {}, name=name)
     write_status(run, Status(state="stopped", step=3))  # type: ignore[arg-type]
-    (run.checkpoints / "step-000003.pt").write_bytes(CHECKPOINT)
+    torch.save({"format": FORMAT, "step": 3, "model": {"weight": torch.zeros(1)}}, run.checkpoints / "step-000003.pt")
     (run.checkpoints / "step-000003.json").write_text(json.dumps({"step": 3, "epoch": 1}))
     append_event(run, "start")
     return run

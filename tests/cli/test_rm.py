@@ -142,7 +142,7 @@ def test_clean_says_what_it_would_do_and_does_it(gradtop: Gradtop, many: Path) -
     said = gradtop("clean", "--keep-best", "1", "--dry-run")
     assert (said.code, said.err) == (0, "")
     title, *rows = said.out.splitlines()
-    assert title.split() == ["run", "state", "ended", "best", "size", "data"]
+    assert title.split() == ["run", "state", "ended", "best", "loss", "size", "data"]
     assert [row.split()[0] for row in rows[:4]] == ["b", "c", "d", "y"]
     assert rows[4].startswith("4 runs, ")
     assert rows[5] == "Runs of different data or monitor are not ranked against each other: the best are kept in each of 2 groups."

@@ -31,6 +31,10 @@ class ProcessEnded(Refused):
 class ConfigurationRefused(Refused):
     """What is wrong with the configuration that was sent: file, key and what was expected, a line each."""
 
+    @property
+    def problems(self) -> list[str]:
+        return str(self).splitlines()
+
 
 class Closable(Protocol):
     """What is asked, and may be cancelled from any thread."""

@@ -316,11 +316,13 @@ def messages(error: Exception) -> list[str]:
     """
     from gradtop.trainer.record import clean
 
+    if problems := getattr(error, "problems", ()) or getattr(error.__cause__, "problems", ()):
+        return [clean(str(each), 100_000) for each in problems]
     text = str(error)
     if isinstance(error, OSError) and error.strerror:
         where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
         text = f"{where}{error.strerror}" if where or not is_lost() else LOST
-    return clean(text, 100_000, keep_newlines=hasattr(error, "problems")).splitlines()
+    return [clean(text, 100_000)]
 
 
 if __name__ == "__main__":
