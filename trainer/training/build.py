@@ -18,10 +18,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.encoding import decoded
-from gradtop.trainer.checkpoint.format import State
-from gradtop.trainer.checkpoint.sidecar import path_of
 from gradtop.trainer.checkpoint.writer import CheckpointWriter
 from gradtop.trainer.config import (
     Config,
@@ -44,7 +41,7 @@ from gradtop.trainer.models.pruned import PRUNING, apply_shapes, masks_in, shape
 from gradtop.trainer.monitor import Monitor
 from gradtop.trainer.optim.lr_scheduler import build_schedule
 from gradtop.trainer.optim.optimizer import build_optimizer
-from gradtop.trainer.record import EventKind, Run, StreamWriter, effective, is_fork
+from gradtop.trainer.record import EventKind, Run, effective
 from gradtop.trainer.record.streams.registry import SAMPLES_PER_S
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.device import check_precision, choose_device
@@ -62,10 +59,10 @@ from gradtop.trainer.training.evaluate import evaluation_batch
 from gradtop.trainer.training.freeze import check_freeze, fixed_names, freeze, keep_statistics
 from gradtop.trainer.training.gauges import gauges
 from gradtop.trainer.training.live import repeat_changes
-from gradtop.trainer.training.misfit import check_unchanged, data_warning, explain_misfit
 from gradtop.trainer.training.nonfinite_guard import NonFiniteGuard
+from gradtop.trainer.training.resume import newest_state, put_back
 from gradtop.trainer.training.session import Session
-from gradtop.trainer.training.state import ENCODING, restore
+from gradtop.trainer.training.state import ENCODING
 from gradtop.trainer.training.step import Compute
 from gradtop.trainer.training.text_sampler import check_prompt
 from gradtop.trainer.training.thread_tuning import ThreadTuner
@@ -105,7 +102,7 @@ def prepare(context: RunContext) -> Session:
     config = read_valid_config(run)
     if run.checkpoints.is_symlink():
         raise UserError(f"{run.checkpoints} is a link, through which no checkpoint is written; move the whole run directory, and link that instead")
-    state, edits = _newest_checkpoint(run, writer) if context.resume else None, Edits()
+    state, edits = newest_state(run, writer) if context.resume else None, Edits()
     origin = None if state else fork.read_origin(run)
     if state:
         config = with_changes(config, decoded(state["changes"]))
@@ -150,7 +147,7 @@ def prepare(context: RunContext) -> Session:
     if state:
         control.last_set = state.get("last_set") or ""
         # Now, as the user's classes are imported.
-        _put_back(session, decoded(state), edits)
+        put_back(session, decoded(state), edits)
     elif origin:
         taken = fork.take_over(session, decoded(origin))
         if mask is not None:
@@ -316,42 +313,6 @@ def _build_schedule(config: Config, optimizer: Optimizer, per_epoch: int) -> tor
     training = config.training
     steps = training.steps or training.epochs * per_epoch
     return build_schedule(config.schedule, optimizer, total_steps=steps, steps_per_epoch=per_epoch)
-
-
-def _newest_checkpoint(run: Run, writer: StreamWriter) -> State | None:
-    def skipped(message: str) -> None:
-        print(message, flush=True)
-        writer.event(EventKind.WARNING, message=f"{message}; the one before it is tried")
-
-    state = checkpoint.load_newest(run.checkpoints, skipped)
-    if state is None and not is_fork(run):
-        writer.event(EventKind.WARNING, message="there is no checkpoint to resume from; training starts from the beginning")
-    return state
-
-
-def _put_back(session: Session, state: State, edits: Edits) -> None:
-    """Put the session where the checkpoint left it. Raises UserError where it does not fit the config."""
-    check_unchanged(session, state)
-    try:
-        restore(session, state)
-    except (RuntimeError, ValueError, KeyError, AttributeError) as error:
-        raise UserError(explain_misfit(session, state)) from error
-    if edits.ineffective:
-        raise UserError(explain_misfit(session, state))
-    if edits.others:
-        edited = f"run.toml has changed since the checkpoint, and training goes on with what is there now: {', '.join(edits.others)}"
-        session.writer.event(EventKind.WARNING, step=session.step, message=edited)
-    if changed := data_warning(session, state):
-        session.writer.event(EventKind.WARNING, step=session.step, message=changed)
-    changes = repeat_changes(session, state.get("last_set"))
-    if edits.new:
-        try:
-            changes |= session.set_live(edits.new).new
-        except ValueError as error:
-            raise UserError(f"run.toml has changed since the checkpoint, and {error}") from error
-    session.writer.event(
-        EventKind.RESUMED, step=session.step, path=path_of(session.run.checkpoints, session.step).name, changes=changes
-    )
 
 
 def _log(message: str) -> None:

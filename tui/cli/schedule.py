@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gradtop.tui.cli.errors import ConfigurationError, UsageError
+from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import chosen_run, name_of, opened, shown
 from gradtop.tui.cli.output import colours_wanted, figure, print_json, print_line, unicode_wanted
 from gradtop.tui.cli.plot import HEIGHT, terminal_size
@@ -53,7 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from gradtop.trainer.launch.answers import request_answer
+    from gradtop.trainer.launch.answers import ConfigurationRefused, request_answer
     from gradtop.trainer.launch.lr_preview import request_plan
 
     check_changes(options.changes)
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     plans = [(each, request_plan(request, each.question)) for each in wanted]
     for each, plan in plans:
         if plan.invalid:
-            raise ConfigurationError(plan.problem)
+            raise ConfigurationRefused(plan.problem)
         if plan.problem:
             hint = "; use --steps-per-epoch N" if plan.lacks_length else ""
             raise UsageError(f"{each.name}: {plan.problem}{hint}")

@@ -1,0 +1,32 @@
+"""The line of keys at the bottom, as a mode is put together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gradtop.tui.framework.key_bar import KeyBar, KeyEntry
+from tests.tui.piloting import piloted
+from tests.tui.runs_fixture import fake_run
+
+
+async def test_a_mode_that_is_put_together_asks_for_its_keys_when_it_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, grower = fake_run(tmp_path / "runs", "quiet-heron", state="done", steps=100)
+    grower.close()
+    hidden: list[bool] = []
+    ask = KeyBar._acting
+
+    def asked(bar: KeyBar) -> list[KeyEntry]:
+        hidden.append(app.app.hides)
+        return ask(bar)
+
+    async with piloted(tmp_path, run) as app:
+        monkeypatch.setattr(KeyBar, "_acting", asked)
+        for key, words in (("6", "what will change"), ("3", "parameter"), ("7", "changed against")):
+            hidden.clear()
+            await app.press(key)
+            await app.shows(words)
+            assert hidden
+            assert not any(hidden)
+            assert "help" in app.shown().splitlines()[-1]
