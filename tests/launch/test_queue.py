@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -231,3 +232,20 @@ def test_what_waits_is_small(runs: Path) -> None:
     status = Path(f"/proc/{read_status(run).pid}/status").read_text()
     resident = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
     assert resident < 20_000, f"{resident} kB"
+
+
+# The signal comes as soon as whoever started it goes on.
+AT_ONCE = """
+import os, signal, sys
+from gradtop.trainer.launch import queue
+queue.detach = lambda watch: lambda: os.kill(os.getpid(), signal.SIGTERM)
+sys.exit(queue.main())
+"""
+
+
+@pytest.mark.parametrize("words", [["--now", "--no-server"], []])
+def test_a_start_that_is_ended_as_it_begins_leaves_a_stopped_run(tmp_path: Path, words: list[str]) -> None:
+    run = create_run(tmp_path / "runs", parse_config('[data]\nkind = "fake"\n'))
+    ended = subprocess.run([sys.executable, "-c", AT_ONCE, str(run.path), "--detach", *words], capture_output=True, text=True, check=False, timeout=60)
+    assert (ended.returncode, "Traceback" in ended.stderr) == (0, False)
+    assert read_status(run).state == RunState.STOPPED

@@ -200,8 +200,8 @@ def main() -> int:
     except (UserError, OSError, Left) as error:
         print(error, file=sys.stderr, flush=True)
         return 1
-    begun()
     try:
+        begun()  # from here on signals come
         if not options.now:
             waiter.wait()
         # The worker makes its own claim; until then the status, which has this very process, keeps others away. The directory stays
