@@ -1,4 +1,4 @@
-"""Regenerates the tables of README.md and docs/ from the declarations: `python -m tests.docs`."""
+"""Regenerates from the declarations what is stored of them: the tables of README.md and docs/, and sections.json. `python -m tests.docs`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 
 from gradtop.trainer.analysis.findings.rules import RULES
 from gradtop.trainer.analysis.run_fields import FIELDS
-from gradtop.trainer.config import table
+from gradtop.trainer.config import sections, table
+from gradtop.trainer.fields import outline
 from gradtop.trainer.metrics import (
     LABEL_SETS,
     METRICS,
@@ -149,13 +150,13 @@ def regenerated(text: str) -> str:
 
 def main() -> int:
     changed = False
-    for file in FILES:
+    for file in (*FILES, outline.FILE):
         before = file.read_text(encoding="utf-8")
-        after = regenerated(before)
+        after = regenerated(before) if file != outline.FILE else outline.dump_outline(sections())
         if after != before:
             file.write_text(after, encoding="utf-8")
             changed = True
-            print(f"updated {file.relative_to(ROOT)}")
+            print(f"updated {file.resolve().relative_to(ROOT)}")
     if not changed:
         print("everything is up to date")
     return 0

@@ -11,7 +11,7 @@ import importlib
 import pkgutil
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import (
     AfterValidator,
@@ -26,10 +26,8 @@ from pydantic import (
 from pydantic._internal import _model_construction
 from pydantic_core import CoreSchema, PydanticCustomError, SchemaValidator, core_schema
 
-Effect = Literal["live", "fork", "restart"]
-EFFECTS: tuple[Effect, ...] = ("live", "fork", "restart")
-# A kind is changed by a fork, but for these, which need nothing that is not there in any training.
-LIVE_KINDS: dict[str, tuple[str, ...]] = {"schedule.kind": ("constant",), "freeze.kind": ("none", "pattern")}
+from gradtop.trainer.fields.spec import Effect
+
 # What is computed with it is computed in float32, which holds 3.4e38 at most.
 LARGEST = 1e30
 

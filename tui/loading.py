@@ -17,17 +17,17 @@ from gradtop.tui.reading.poll import SHARE, SPARE
 BETWEEN_IMPORTS = 0.15  # seconds: for the keys that come meanwhile, and to see whether a core is idle
 START = 0.5  # seconds of a processor that a start may take
 SHARE_AHEAD = SHARE / 6  # of one core, where a training wants them: nobody waits for it
-# What Tune needs to show anything, and the command palette, in pieces of a fiftieth of a second, which no key and no share is spoilt by. No other mode takes a tenth of a second.
+# What Tune needs to check anything, and the command palette, in pieces of a fiftieth of a second, which no key and no share is spoilt by. No other mode takes a tenth of a second.
 SLOW = (
-    "pydantic_core", "annotated_types", "pydantic.json_schema", "pydantic.types", "pydantic.main",
+    "gradtop.tui.screens.tune.screen", "pydantic_core", "annotated_types", "pydantic.json_schema", "pydantic.types", "pydantic.main",
     "gradtop.trainer.declare", "gradtop.trainer.models.kinds.cnn", "gradtop.trainer.models.init_config", "gradtop.trainer.data.kinds.digits",
     "gradtop.trainer.optim.optimizers.adamw", "gradtop.trainer.optim.schedules.cosine", "gradtop.trainer.config",
-    "gradtop.tui.screens.tune.draft", "gradtop.tui.screens.tune.screen", "gradtop.tui.framework.palette",
+    "gradtop.tui.screens.tune.draft", "gradtop.tui.framework.palette",
 )  # fmt: skip
 
 
 def import_ahead(wait: Callable[[float], bool], idle_cores: Callable[[], float] | None = None) -> None:
-    """Import what would delay the first visit of Tune and of the palette, until `wait` for so many seconds says that the app has ended.
+    """Import what would delay the first visit of Tune, the first key there, and the palette, until `wait` for so many seconds says that the app has ended.
 
     Where a training wants the cores, so slowly that it feels nothing of it, and not before the start of the screen is made up for.
     """

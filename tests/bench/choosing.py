@@ -19,7 +19,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from gradtop.trainer.config.text import to_text
+from gradtop.trainer.fields.text import to_text
 from gradtop.trainer.launch.worker_environment import worker_environment
 from tests.bench.figure import Figure, in_turns, median_ratio, quantile, say
 from tests.bench.lane import Lane

@@ -81,6 +81,8 @@ def _put_right(made: dict[str, dict[str, Any]]) -> None:
         made["data"], made["model"] = {"kind": "digits"}, {"kind": "mlp"}
     if made["data"]["kind"] == "table":
         made["data"], made["model"] = {"kind": "table"}, {"kind": "mlp"}
+    if made["data"]["kind"] == "text" and "file" not in made["data"]:
+        made["data"].pop("column", None)
     if made["data"].get("test"):
         made["data"].pop("test_file", None)
     if made["data"]["kind"] in {"text", "table"}:

@@ -8,7 +8,7 @@ from gradtop.trainer.config import Config, FieldSpec, find_spec, sections, to_ta
 from gradtop.trainer.config.schema import section
 from gradtop.trainer.config.table import markdown
 from gradtop.trainer.config.validate import validate
-from gradtop.trainer.declare import EFFECTS
+from gradtop.trainer.fields.spec import EFFECTS
 from tests.config.strategies import attempt, every_field, tables
 
 FIELDS = every_field()

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradtop.trainer.config import Config, check_field, check_form, form_texts, to_tables, to_text
-from gradtop.trainer.config.text import float_text
+from gradtop.trainer.fields.text import float_text
 from tests.config.strategies import configs
 
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / ".src"
 HEAVY = {"torch", "torchvision", "numpy", "textual", "pydantic", "rich", "plotext", "psutil", "pynvml", "tomli"}
 TORCH = {"torch", "torchvision", "numpy"}
-OPEN_TO_THE_SCREEN = {"config", "record", "analysis", "launch", "job", "jobs", "metrics", "trials"}
+OPEN_TO_THE_SCREEN = {"config", "record", "analysis", "launch", "job", "jobs", "metrics", "trials", "fields"}
 TRIALS = {f"gradtop.trainer.trials.{name}" for name in ("sweep_job", "trial_job", "trial_run")}  # what runs them
 WORK = ("work", "measure")  # the parts of a job's room that run in the worker, and in the processes that measure for it
 
@@ -71,6 +71,11 @@ def test_the_import_contracts_name_every_closed_part_of_the_trainer() -> None:
     closed = set(contracts[0]["forbidden_modules"]) - {f"gradtop.trainer.jobs.*.{part}" for part in WORK} - TRIALS
     parts = {f"gradtop.trainer.{path.stem}" for path in (SOURCE / "gradtop" / "trainer").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
     assert parts - {f"gradtop.trainer.{name}" for name in OPEN_TO_THE_SCREEN} - {"gradtop.trainer.__init__"} == closed
+
+
+def test_the_form_is_shown_without_what_checks_it() -> None:
+    code = "from gradtop.tui.screens.tune.screen import Tune; from gradtop.trainer.fields.outline import declared_sections; declared_sections()"
+    assert not {"pydantic", "gradtop.trainer.config", "gradtop.trainer.declare"} & imported(code)
 
 
 def test_the_declarations_of_jobs_import_neither_torch_nor_a_screen() -> None:

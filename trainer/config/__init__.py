@@ -11,8 +11,7 @@ from gradtop.trainer.config.load import apply_overrides, dump_config, load_confi
 from gradtop.trainer.config.monitor import MonitorConfig
 from gradtop.trainer.config.problems import ConfigProblems, Problem
 from gradtop.trainer.config.sample import SampleConfig
-from gradtop.trainer.config.schema import FieldSpec, SectionSpec, find_spec, sections
-from gradtop.trainer.config.text import to_text
+from gradtop.trainer.config.schema import find_spec, sections
 from gradtop.trainer.config.training import TrainingConfig
 from gradtop.trainer.data.augment_config import AugmentConfig
 from gradtop.trainer.data.kinds import DataConfig, DataShape
@@ -23,7 +22,8 @@ from gradtop.trainer.data.kinds.fake import Fake
 from gradtop.trainer.data.kinds.hf import SavedDataset
 from gradtop.trainer.data.kinds.image_folder import ImageFolder
 from gradtop.trainer.data.kinds.text import Text
-from gradtop.trainer.declare import EFFECTS, LIVE_KINDS, Effect
+from gradtop.trainer.fields.spec import EFFECTS, LIVE_KINDS, Effect, FieldSpec, SectionSpec
+from gradtop.trainer.fields.text import to_text
 from gradtop.trainer.models.init_config import InitConfig
 from gradtop.trainer.models.kinds import ModelConfig
 from gradtop.trainer.models.kinds.cnn import Cnn

@@ -9,7 +9,7 @@ from typing import Any
 from gradtop.trainer.config.config import Config
 from gradtop.trainer.config.load import to_tables
 from gradtop.trainer.config.schema import section, sections_of
-from gradtop.trainer.declare import EFFECTS, Effect
+from gradtop.trainer.fields.spec import EFFECTS, Effect
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from gradtop.trainer.config.config import Config
 from gradtop.trainer.config.load import to_tables
 from gradtop.trainer.config.problems import ConfigProblems
 from gradtop.trainer.config.schema import find_spec, section, sections
-from gradtop.trainer.config.text import parse_text, to_text
 from gradtop.trainer.config.validate import validate
+from gradtop.trainer.fields.text import parse_text, to_text
 
 
 def check_field(tables: Mapping[str, Any], key: str, text: str) -> tuple[Any, str | None]:

@@ -16,8 +16,8 @@ from gradtop.trainer.config.config import Config
 from gradtop.trainer.config.override import override
 from gradtop.trainer.config.problems import ConfigProblems, Problem, cut
 from gradtop.trainer.config.schema import sections_of
-from gradtop.trainer.config.typed import Typed
 from gradtop.trainer.config.validate import FORMAT, in_declared_order, validate
+from gradtop.trainer.fields.typed import Typed
 
 LARGEST_FILE = 1_000_000
 _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?$")

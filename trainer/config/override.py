@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gradtop.trainer.config.problems import ConfigProblems, Problem
-from gradtop.trainer.config.schema import SectionSpec, all_keys, find_spec, section, sections, sections_of
-from gradtop.trainer.config.text import parse_text
+from gradtop.trainer.config.schema import all_keys, find_spec, section, sections, sections_of
 from gradtop.trainer.config.validate import did_you_mean, unknown_key
+from gradtop.trainer.fields.spec import SectionSpec
+from gradtop.trainer.fields.text import parse_text
 from gradtop.trainer.job import DEFAULT_JOB, job_names
 
 COMMAND_LINE = ""

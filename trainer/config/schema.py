@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
@@ -12,54 +11,12 @@ from pydantic import BaseModel
 
 from gradtop.trainer.config.config import Config
 from gradtop.trainer.config.job import settings_of
-from gradtop.trainer.declare import Effect, Kind, declared
+from gradtop.trainer.declare import Kind, declared
+from gradtop.trainer.fields.spec import FieldSpec, SectionSpec, Type
 from gradtop.trainer.job import DEFAULT_JOB, job_names
 
 # What is no section of the file.
 _PLAIN = ("job", "settings")
-
-Type = Literal["float", "int", "bool", "choice", "text", "ints", "floats", "texts", "table"]
-
-
-@dataclass(frozen=True, slots=True)
-class FieldSpec:
-    """One field of one kind. `bounds` is for people ("> 0"), `expected` a noun phrase ("a number > 0")."""
-
-    key: str
-    section: str
-    name: str
-    type: Type
-    default: Any = field(hash=False)
-    choices: tuple[str, ...]
-    bounds: str
-    unit: str
-    help: str
-    effect: Effect
-    expected: str
-    per_layer: bool = False
-    seldom: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SectionSpec:
-    """A table of the config. `kinds` is empty where there is but one; `fields` maps each kind (or "") to its fields, `kind` first."""
-
-    name: str
-    title: str
-    kinds: tuple[str, ...]
-    default_kind: str
-    fields: Mapping[str, tuple[FieldSpec, ...]] = field(hash=False)
-
-    def of(self, kind: object) -> tuple[FieldSpec, ...]:
-        """The fields of a kind; those of the default kind where there is no such kind, as in a file that may hold anything."""
-        return self.fields[kind if isinstance(kind, str) and kind in self.fields else self.default_kind]
-
-    def find(self, kind: str, name: str) -> FieldSpec | None:
-        return next((spec for spec in self.of(kind) if spec.name == name), None)
-
-    def kinds_with(self, name: str) -> tuple[str, ...]:
-        """The kinds that have a field of this name."""
-        return tuple(kind for kind, specs in self.fields.items() if any(spec.name == name for spec in specs))
 
 
 @cache

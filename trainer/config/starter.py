@@ -9,7 +9,8 @@ from typing import Any
 
 import tomli_w
 
-from gradtop.trainer.config.schema import FieldSpec, SectionSpec, sections
+from gradtop.trainer.config.schema import sections
+from gradtop.trainer.fields.spec import FieldSpec, SectionSpec
 
 WRITTEN = ("model", "data", "augment", "optimizer", "schedule", "training")  # the sections that are always written out
 WIDTH = 100

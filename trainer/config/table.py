@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from gradtop.trainer.config.schema import FieldSpec, job_sections, section, sections
-from gradtop.trainer.config.text import to_text
+from gradtop.trainer.config.schema import job_sections, section, sections
+from gradtop.trainer.fields.spec import FieldSpec
+from gradtop.trainer.fields.text import to_text
 
 
 def markdown() -> str:

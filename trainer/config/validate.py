@@ -13,10 +13,11 @@ from pydantic_core import ErrorDetails
 from gradtop.trainer.config.config import Config
 from gradtop.trainer.config.job import settings_of
 from gradtop.trainer.config.problems import ConfigProblems, Problem, cut, printable
-from gradtop.trainer.config.schema import SectionSpec, all_keys, find_section, group, section, sections
-from gradtop.trainer.config.text import float_text
-from gradtop.trainer.config.typed import Typed, TypedInt, as_fields
+from gradtop.trainer.config.schema import all_keys, find_section, group, section, sections
 from gradtop.trainer.declare import LARGEST, Section
+from gradtop.trainer.fields.spec import SectionSpec
+from gradtop.trainer.fields.text import float_text
+from gradtop.trainer.fields.typed import Typed, TypedInt, as_fields
 from gradtop.trainer.job import DEFAULT_JOB, job_names
 
 FORMAT = 1  # of run.toml; a file without one is of the first

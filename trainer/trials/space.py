@@ -15,7 +15,7 @@ from gradtop.trainer.config.load import apply_overrides, to_tables
 from gradtop.trainer.config.override import full_key
 from gradtop.trainer.config.problems import ConfigProblems
 from gradtop.trainer.config.schema import find_spec, section
-from gradtop.trainer.config.text import to_text
+from gradtop.trainer.fields.text import to_text
 from gradtop.trainer.job import DEFAULT_JOB
 
 Value = float | int | bool | str

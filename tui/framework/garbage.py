@@ -19,6 +19,8 @@ PILED, EVERY = 1, 1.0
 # in between, which take a few milliseconds, know nothing. It waits for a moment without keys, but not for ever.
 EVERYTHING, LATEST = 60.0, 90.0
 STILL = 1.5  # seconds without a key
+# Objects of garbage below which a look was in vain, as when modes are opened for the first time: what it looked through stays, and is set aside too.
+FEW = 200
 
 
 def begin(app: OrderedKeys) -> None:
@@ -50,4 +52,5 @@ class Looks:
             gc.freeze()
         elif gc.get_count()[2] >= PILED:
             self._piled = True
-            gc.collect()
+            if gc.collect() < FEW:
+                gc.freeze()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from gradtop.tui.framework import garbage
-from gradtop.tui.framework.garbage import EVERYTHING, LATEST, STILL, Looks
+from gradtop.tui.framework.garbage import EVERYTHING, FEW, LATEST, STILL, Looks
 
 
 @dataclass
@@ -15,14 +15,16 @@ class Collector:
     """In the place of `gc`: what it was asked for, and how much has piled up."""
 
     piled: int = 0
+    garbage: int = FEW
     asked: list[str] = field(default_factory=list)
 
     def get_count(self) -> tuple[int, int, int]:
         return 0, 0, self.piled
 
-    def collect(self) -> None:
+    def collect(self) -> int:
         self.asked.append("collect")
         self.piled = 0
+        return self.garbage
 
     def freeze(self) -> None:
         self.asked.append("freeze")
@@ -76,3 +78,10 @@ def test_everything_is_looked_through_once_a_minute_when_keys_rest(minute: Minut
 def test_who_types_on_and_on_waits_for_it_once_in_a_while(minute: Minute) -> None:
     assert minute.pass_(LATEST - 1, typing=True) == ["collect"] * round(LATEST - 1)
     assert minute.pass_(1, typing=True) == WHOLE
+
+
+def test_what_was_looked_through_in_vain_is_set_aside(minute: Minute) -> None:
+    minute.collector.garbage = FEW - 1
+    assert minute.pass_(2, typing=True) == ["collect", "freeze"] * 2
+    minute.collector.garbage = FEW
+    assert minute.pass_(1, typing=True) == ["collect"]

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from gradtop.trainer.config import ConfigProblems
-from gradtop.trainer.config.text import to_text
+from gradtop.trainer.fields.text import to_text
 from gradtop.trainer.trials.recorded import TrialState
 from gradtop.trainer.trials.space import Parameter, Value, configure
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gradtop.trainer.config.config import Config
-from gradtop.trainer.config.text import to_text
+from gradtop.trainer.fields.text import to_text
 from gradtop.trainer.jobs.sensitivity.config import SEED, Settings, pair_keys
 from gradtop.trainer.jobs.sensitivity.ranges import ranges_of, stated
 from gradtop.trainer.trials.space import Parameter, Value, base_value, parse_parameter

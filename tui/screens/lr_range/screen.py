@@ -7,7 +7,7 @@ import math
 from textual import events, on
 from textual.app import ComposeResult
 
-from gradtop.trainer.config.text import float_text
+from gradtop.trainer.fields.text import float_text
 from gradtop.trainer.jobs.lr_range.result import LABELS, ranged_text
 from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.tui.framework.charted import DecadesScreen

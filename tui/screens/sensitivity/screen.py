@@ -8,7 +8,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
 
-from gradtop.trainer.config.text import to_text
+from gradtop.trainer.fields.text import to_text
 from gradtop.trainer.jobs.sensitivity.outcome import FieldEffect, PairGrid
 from gradtop.trainer.record.streams.registry import shown_by
 from gradtop.trainer.trials.space import Value

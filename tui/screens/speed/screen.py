@@ -82,7 +82,7 @@ class Speed(ModeScreen):
 
     def action_use(self) -> None:
         """Put the settings under the cursor into Tune: over the run that was measured, or over the configuration itself."""
-        from gradtop.trainer.config.text import to_text
+        from gradtop.trainer.fields.text import to_text
 
         run = self.part.source or self.snapshot.facts.run
         if run is not None and self.part.settings:

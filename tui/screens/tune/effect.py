@@ -1,4 +1,4 @@
-"""Which way a draft takes effect when it is started; said before it is done. Called with a draft, so pydantic is there."""
+"""Which way a draft takes effect when it is started; said before it is done."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gradtop.trainer.record import CheckpointInfo, Series, Status
 if TYPE_CHECKING:
     from gradtop.trainer.launch.fork_weights import ForkWeights
     from gradtop.tui.reading.lr_preview import LrCurves
-    from gradtop.tui.screens.tune.draft import Draft
+    from gradtop.tui.screens.tune.texts import FormTexts
 
 
 class Way(NamedTuple):
@@ -23,7 +23,7 @@ class Way(NamedTuple):
     why: str = ""
 
 
-def way_of(draft: Draft, checkpoints: Sequence[CheckpointInfo], *, has_run: bool, weights: ForkWeights | None = None) -> Way:
+def way_of(draft: FormTexts, checkpoints: Sequence[CheckpointInfo], *, has_run: bool, weights: ForkWeights | None = None) -> Way:
     """The least costly way in which a new run can begin, from the newest checkpoint where it is a fork.
 
     `weights` are those that a fork keeps, where that is known.
@@ -41,30 +41,30 @@ def way_of(draft: Draft, checkpoints: Sequence[CheckpointInfo], *, has_run: bool
     return Way(checkpoints[-1])
 
 
-def problem_of(draft: Draft, checkpoint: CheckpointInfo, weights: ForkWeights | None = None) -> str:
+def problem_of(draft: FormTexts, checkpoint: CheckpointInfo, weights: ForkWeights | None = None) -> str:
     """Why a fork from there cannot train as the draft says; "" where it can."""
+    if draft.configs is None:
+        return ""
     from gradtop.trainer.launch.forks import fork_problems
 
-    if draft.config is None:
-        return ""
-    return "; ".join(fork_problems(draft.base, draft.config, checkpoint)) or (weights.nothing if weights is not None else "")
+    return "; ".join(fork_problems(*draft.configs, checkpoint)) or (weights.nothing if weights is not None else "")
 
 
-def consequences_of(draft: Draft, checkpoint: CheckpointInfo, weights: ForkWeights | None = None) -> tuple[str, str]:
+def consequences_of(draft: FormTexts, checkpoint: CheckpointInfo, weights: ForkWeights | None = None) -> tuple[str, str]:
     """What a fork from there keeps and what it drops, each in one line; "" where nothing."""
+    if draft.configs is None:
+        return "", ""
     from gradtop.trainer.config.fork_preview import consequences
 
-    if draft.config is None:
-        return "", ""
-    preview = consequences(draft.base, draft.config, epoch=checkpoint.epoch, weights=weights.consequences if weights is not None else None)
+    preview = consequences(*draft.configs, epoch=checkpoint.epoch, weights=weights.consequences if weights is not None else None)
     return ", ".join(preview.kept), "; ".join(preview.dropped)
 
 
-def at_once(draft: Draft, status: Status, curves: LrCurves) -> LiveConsequences:
+def at_once(draft: FormTexts, status: Status, curves: LrCurves) -> LiveConsequences:
     """What applying the draft live does to the run at once."""
-    config = draft.config
-    if config is None or not draft.live_changes():
+    if draft.configs is None or not draft.live_changes():
         return NO_CONSEQUENCES
+    base, config = draft.configs
 
     def rates() -> tuple[float, float] | None:
         if curves.config != config:
@@ -72,17 +72,17 @@ def at_once(draft: Draft, status: Status, curves: LrCurves) -> LiveConsequences:
         before, after = (value_at(series, status.step + 1) for series in (curves.old, curves.new))
         return None if before is None or after is None else (before, after)
 
-    return live_consequences(draft.base, config, step=status.step, per_epoch=status.steps_per_epoch, rates=rates)
+    return live_consequences(base, config, step=status.step, per_epoch=status.steps_per_epoch, rates=rates)
 
 
-def scaled_text(draft: Draft, status: Status) -> tuple[str, str]:
+def scaled_text(draft: FormTexts, status: Status) -> tuple[str, str]:
     """What applying a new learning rate live makes of the one of now: with a scaled schedule, and with none; "" where it is not asked.
 
     now 1.2e-3 → 2.9e-4 (scaled), min_lr 1e-5 → 2.4e-6; → 5e-4, constant
     """
-    if draft.config is None or status.lr is None or not draft.asks_for_the_schedule():
+    if draft.configs is None or status.lr is None or not draft.asks_for_the_schedule():
         return "", ""
-    found = new_learning_rate(draft.base, draft.config, status.lr)
+    found = new_learning_rate(*draft.configs, status.lr)
     return found.scaled_text, f"→ {significant(found.constant)}, constant"
 
 

@@ -16,7 +16,7 @@ class EnqueueAction:
         """Have the search that the form stands over train a trial with these values of its space."""
         screen = cast("Tune", self)
         screen.form.leave()
-        draft, base = screen.draft, screen.base
+        draft, base = screen.ready(), screen.base
         if draft is None or draft.config is None or base.search is None:
             return
         if other := [change.key for change in draft.changes() if not any(f".{change.key}".endswith(f".{key}") for key in base.searched)]:

@@ -20,8 +20,11 @@ from gradtop.tui.widgets.glyphs import draws_unicode
 from gradtop.tui.widgets.line_edit import LineEdit
 
 if TYPE_CHECKING:
-    from gradtop.trainer.config import FieldSpec
+    from collections.abc import Callable
+
+    from gradtop.trainer.fields.spec import FieldSpec
     from gradtop.tui.screens.tune.draft import Draft
+    from gradtop.tui.screens.tune.texts import FormTexts
 
 COLUMNS = (("model", "data", "task", "optimizer", "schedule"), ("training", "init", "freeze", "augment", "monitor", "sample"))
 ORDER = tuple(section for column in COLUMNS for section in column)
@@ -50,6 +53,12 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
         def can_replace(self, message: Message) -> bool:
             return isinstance(message, Form.Moved)
 
+    class Touched(Message):
+        """Somebody has moved the cursor, folded or filters: what checks the fields may soon be needed."""
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, Form.Touched)
+
     class Choosing(Message):
         """A field with a few values wants one chosen, beside the place where it stands."""
 
@@ -59,7 +68,8 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id)
-        self.draft: Draft | None = None
+        self.draft: FormTexts | None = None
+        self.ready: Callable[[], Draft | None] = lambda: None  # the form as a draft, which is checked from then on
         self.key = "optimizer.lr"
         self._edit: LineEdit | None = None
         self._before = ""
@@ -117,14 +127,14 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
         """The field under the cursor; None on a folded section, and where the filter leaves nothing."""
         return self.draft.fields().get(self.key) if self.draft is not None and self.key in self.stops() else None
 
-    def take(self, draft: Draft) -> None:
+    def take(self, draft: FormTexts) -> None:
         """Show another draft. Whoever types into a field that it has, too, goes on: the next key must not mean something else."""
         before, self.draft = self.draft, draft
         self._edit = self._carried_over(before, draft)
         self.draw()
         self.call_after_refresh(self.reveal)
 
-    def _carried_over(self, before: Draft | None, draft: Draft) -> LineEdit | None:
+    def _carried_over(self, before: FormTexts | None, draft: FormTexts) -> LineEdit | None:
         edit, spec = self._edit, self.spec
         if edit is None or before is None or spec is None or spec.type in CHOSEN:
             return None
@@ -192,6 +202,7 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
         if name and self.folded(section):
             self._opened[section] = True
         self.key = key
+        self.post_message(self.Touched())
         self.draw()
         self.call_after_refresh(self.reveal) if name and self._opened.get(section) else self.reveal()
 
@@ -242,6 +253,7 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
 
     def open_filter(self) -> None:
         self.leave()
+        self.post_message(self.Touched())
         self.filter.open()
         self.draw()
 
@@ -297,9 +309,9 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
 
     def edit(self) -> None:
         """Type into the field under the cursor, or choose where there is a choice."""
-        draft, spec = self.draft, self.spec
-        if draft is not None and self.key.endswith("."):
+        if self.draft is not None and self.key.endswith("."):
             self.fold()
+        draft, spec = self.ready(), self.spec
         if draft is None or spec is None:
             return
         if spec.type == "bool":
@@ -314,8 +326,8 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
 
     def set_text(self, text: str) -> None:
         """Put a text into the field under the cursor."""
-        if self.draft is not None:
-            self.draft.type(self.key, text)
+        if (draft := self.ready()) is not None:
+            draft.type(self.key, text)
             self.draw()
 
     def leave(self, step: int = 0) -> None:

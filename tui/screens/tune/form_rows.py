@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from gradtop.tui.screens.tune.fieldset import FieldRow
 
 if TYPE_CHECKING:
-    from gradtop.trainer.config import FieldSpec, SectionSpec
-    from gradtop.tui.screens.tune.draft import Draft
+    from gradtop.trainer.fields.spec import FieldSpec, SectionSpec
+    from gradtop.tui.screens.tune.texts import FormTexts
 
 
-def folded_row(draft: Draft, part: SectionSpec, specs: Sequence[FieldSpec], changed: set[str]) -> FieldRow:
+def folded_row(draft: FormTexts, part: SectionSpec, specs: Sequence[FieldSpec], changed: set[str]) -> FieldRow:
     """A section in one line: its kind, and how much of it is not as it comes."""
     mine = [spec for spec in specs if spec.key in changed]
     others = [spec for spec in specs if spec.name != "kind"]
@@ -21,7 +21,7 @@ def folded_row(draft: Draft, part: SectionSpec, specs: Sequence[FieldSpec], chan
     return FieldRow(f"{part.name}.", part.name, draft.kind(part) if part.kinds else "", note, changed=bool(mine), wrong=wrong, folded=True)
 
 
-def field_row(draft: Draft, spec: FieldSpec, changed: set[str]) -> FieldRow:
+def field_row(draft: FormTexts, spec: FieldSpec, changed: set[str]) -> FieldRow:
     problem, refusal = draft.problems.get(spec.key, ""), draft.refusal(spec)
     if problem:
         note = problem.partition(", not ")[0].removeprefix("must be ")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from gradtop.trainer.config import Config
     from gradtop.tui.app import GradtopApp
-    from gradtop.tui.screens.tune.draft import Draft
+    from gradtop.tui.screens.tune.texts import FormTexts
 
 DEBOUNCE = 0.25
 SOON = "the preview appears in a few seconds"
@@ -41,23 +41,27 @@ class LrPreview(LineChart):
     def gradtop(self) -> GradtopApp:
         return cast("GradtopApp", self.app)
 
-    def follow(self, draft: Draft, base: TunePart) -> bool:
+    def follow(self, draft: FormTexts, base: TunePart) -> bool:
         """Ask for the curves once nothing was typed for a moment; whether there is something to draw."""
+        if draft.configs is None:
+            return self._nothing()
         from gradtop.trainer.config.fork_preview import same_epochs, same_lr_curve
 
-        config = draft.config
-        if config is None or same_lr_curve(draft.base, config):
-            self.gradtop.drafted = NO_CURVES
-            self._asked = None
-            return False
+        # What the thread works with is taken here: the draft itself goes on changing.
+        old, config = draft.configs
+        if same_lr_curve(old, config):
+            return self._nothing()
         if config != self._asked:
-            self._asked = config
-            # What the thread works with is taken here: the draft itself goes on changing.
-            old, same = draft.base, same_epochs(draft.base, config)
+            self._asked, same = config, same_epochs(old, config)
             if self._soon is not None:
                 self._soon.stop()
             self._soon = self.set_timer(DEBOUNCE, lambda: self._plan(config, old, base, same=same))
         return True
+
+    def _nothing(self) -> bool:
+        self.gradtop.drafted = NO_CURVES
+        self._asked = None
+        return False
 
     def _plan(self, config: Config, old: Config, base: TunePart, *, same: bool) -> None:
         launcher = self.gradtop.launcher

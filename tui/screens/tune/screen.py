@@ -39,6 +39,7 @@ from gradtop.tui.screens.tune.weights import WeightsQuery
 
 if TYPE_CHECKING:
     from gradtop.tui.screens.tune.draft import Draft
+    from gradtop.tui.screens.tune.texts import FormTexts
 
 WIDE = 100  # from this many columns on two columns of fields, and both panes below them
 LOW = 16  # rows below which only the fields are shown
@@ -71,11 +72,13 @@ class Tune(ModeScreen, EnqueueAction):
                 yield Actions(id="actions")
 
     def on_mount(self) -> None:
+        self.form.ready = self.ready
         self.query_one("#changes").border_title = "what will change"
         self.explain("Reading the configuration …")
 
     def come_to_front(self) -> None:
         self.gradtop.expect_start()
+        self._loader.come_to_front()
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width < WIDE, "-narrow")
@@ -92,8 +95,12 @@ class Tune(ModeScreen, EnqueueAction):
         return self.query_one("#form", Form)
 
     @property
-    def draft(self) -> Draft | None:
+    def draft(self) -> FormTexts | None:
         return self.form.draft
+
+    def ready(self) -> Draft | None:
+        """The form as a draft: somebody types, starts or saves."""
+        return self._loader.ready()
 
     # From the run to the draft
 
@@ -101,6 +108,9 @@ class Tune(ModeScreen, EnqueueAction):
         if isinstance(snapshot.part, TunePart):
             self._loader.follow(snapshot.part)
         self._draw_changes()
+
+    def on_form_touched(self) -> None:
+        self._loader.touched()
 
     def on_draft_loaded(self, message: DraftLoaded) -> None:
         self._loader.take(message)
@@ -190,15 +200,15 @@ class Tune(ModeScreen, EnqueueAction):
         draft = self.draft if self.is_mounted else None
         can: bool
         if action in {"start", "start_next", "save", "start_job"}:
-            can = draft is not None and draft.config is not None and not self.starter.busy
+            can = draft is not None and draft.startable and not self.starter.busy
         elif action == "restart":
-            can = draft is not None and draft.config is not None and not self.starter.busy and self.way.checkpoint is not None
+            can = draft is not None and draft.startable and not self.starter.busy and self.way.checkpoint is not None
         elif action == "fork":
-            can = draft is not None and draft.config is not None and not self.starter.busy and bool(self.base.checkpoints)
+            can = draft is not None and draft.startable and not self.starter.busy and bool(self.base.checkpoints)
         elif action == "apply_live":
             can = draft is not None and bool(draft.live_changes()) and self.live
         elif action == "enqueue_trial":
-            can = draft is not None and draft.config is not None and self.base.search is not None
+            can = draft is not None and draft.startable and self.base.search is not None
         elif action == "discard":
             can = draft is not None and draft.changes_something
         elif action in {"edit", "reset", "move", "beside", "section", "filter", "fold"}:
@@ -273,7 +283,7 @@ class Tune(ModeScreen, EnqueueAction):
         from gradtop.tui.screens.tune.fork_dialogs import ChooseCheckpoint
 
         self.form.leave()
-        draft, base = self.draft, self.base
+        draft, base = self.ready(), self.base
         if draft is None or draft.config is None or not base.checkpoints:
             return
 
@@ -284,37 +294,38 @@ class Tune(ModeScreen, EnqueueAction):
         self.app.push_screen(ChooseCheckpoint(base.name, base.checkpoints, draft), fork)
 
     def _start(self, checkpoint: CheckpointInfo | None, *, queue: bool = False) -> None:
-        if self.draft is not None:
-            self.starter.start(self.gradtop, self.draft, self.base, checkpoint, queue=queue)
+        if (draft := self.ready()) is not None:
+            self.starter.start(self.gradtop, draft, self.base, checkpoint, queue=queue)
 
     def action_start_job(self, name: str) -> None:
         """Start another job than training on what the form has, after its questions where it has some; the screen shows it."""
         self.form.leave()
-        if self.draft is not None:
-            self.starter.start_job(self.gradtop, find_job(name), self.draft, self.base)
+        if (draft := self.ready()) is not None:
+            self.starter.start_job(self.gradtop, find_job(name), draft, self.base)
 
     def action_apply_live(self) -> None:
         """Change the running training."""
         from gradtop.tui.screens.tune.fork_dialogs import apply_live
 
         self.form.leave()
-        if self.draft is not None:
+        if (draft := self.ready()) is not None:
             found = self.at_once
             status = self.snapshot.facts.status
-            apply_live(self.gradtop, self.draft, status, at_once_text(found, status.step) if found.grave else "")
+            apply_live(self.gradtop, draft, status, at_once_text(found, status.step) if found.grave else "")
 
     def action_save(self) -> None:
         from gradtop.tui.screens.tune.save_as import SaveAs
 
         self.form.leave()
-        if self.draft is None or self.draft.config is None:
+        draft = self.ready()
+        if draft is None or draft.config is None:
             return
 
         def saved(path: str | None) -> None:
             if path is not None:
                 self.notify(f"saved {path}")
 
-        self.app.push_screen(SaveAs(str(Path.cwd() / f"{self.base.name or 'config'}.toml"), self.draft.config), saved)
+        self.app.push_screen(SaveAs(str(Path.cwd() / f"{self.base.name or 'config'}.toml"), draft.config), saved)
 
     def back(self) -> bool:
         """Escape: back to the fields, or to all of them; else take back what was typed, after a question."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual.widget import Widget
 
+from gradtop.trainer.fields.text import to_text
 from gradtop.tui import keys
 from gradtop.tui.format import ellipsis
 from gradtop.tui.framework.lines import Lines, TextLine
@@ -16,10 +17,10 @@ from gradtop.tui.screens.tune.effect import Way, consequences_of, place
 from gradtop.tui.widgets.glyphs import draws_unicode
 
 if TYPE_CHECKING:
-    from gradtop.trainer.config import FieldSpec
+    from gradtop.trainer.fields.spec import FieldSpec
     from gradtop.trainer.launch.fork_weights import ForkWeights
-    from gradtop.tui.screens.tune.draft import Draft
     from gradtop.tui.screens.tune.form import Form
+    from gradtop.tui.screens.tune.texts import FormTexts
 
 
 FACTS_FROM_END = 2  # where about_field puts what is expected, counted from the end
@@ -72,10 +73,8 @@ class FilterRow(Lines):
         self.show([[*pieces, (f"   {matches}   {'enter applies, esc shows all' if edit is not None else 'esc shows all'}", "muted")]])
 
 
-def about_field(draft: Draft, spec: FieldSpec) -> list[TextLine]:
+def about_field(draft: FormTexts, spec: FieldSpec) -> list[TextLine]:
     """Help, what is expected, what it was; what is wrong comes first."""
-    from gradtop.trainer.config import to_text
-
     lines: list[TextLine] = []
     if problem := draft.problems.get(spec.key) or draft.refusal(spec):
         lines.append([(f"✕ {problem}", "error")])
@@ -97,7 +96,7 @@ def where_it_takes_effect(effect: str) -> str:
     return f"in a fork ({keys.name('tune.fork')}) or a new run" if effect == "fork" else "in a new run, from the start"
 
 
-def about_section(draft: Draft, section: str) -> list[TextLine]:
+def about_section(draft: FormTexts, section: str) -> list[TextLine]:
     """A folded section: what is in it."""
     specs = next(specs for part, specs in draft.sections() if part.name == section)
     settings = ", ".join(f"{spec.name} {draft.text(spec) or '–'}" for spec in specs)
@@ -105,7 +104,7 @@ def about_section(draft: Draft, section: str) -> list[TextLine]:
 
 
 def what_will_change(
-    draft: Draft, base: TunePart, way: Way, *, live: bool, stale: bool, now: str = "", scaled: tuple[str, str] = ("", ""), weights: ForkWeights | None = None
+    draft: FormTexts, base: TunePart, way: Way, *, live: bool, stale: bool, now: str = "", scaled: tuple[str, str] = ("", ""), weights: ForkWeights | None = None
 ) -> tuple[list[TextLine], list[TextLine]]:
     """A line for each change with its way, and the effect: what is to be put right, or the way that all of them take.
 
@@ -140,7 +139,7 @@ def what_will_change(
     return changes, effect
 
 
-def effect_lines(draft: Draft, base: TunePart, way: Way, *, live: bool, weights: ForkWeights | None = None) -> list[TextLine]:
+def effect_lines(draft: FormTexts, base: TunePart, way: Way, *, live: bool, weights: ForkWeights | None = None) -> list[TextLine]:
     """The strongest way, which key takes it, and what it keeps and drops."""
     if draft.problems:
         return [[(f"✕ to fix: {', '.join(draft.problems)}", "error")]]

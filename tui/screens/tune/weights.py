@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gradtop.trainer.launch.fork_weights import ForkWeights
     from gradtop.trainer.record import CheckpointInfo
     from gradtop.tui.app import GradtopApp
-    from gradtop.tui.screens.tune.draft import Draft
+    from gradtop.tui.screens.tune.texts import FormTexts
 
 DEBOUNCE = 0.25
 
@@ -37,14 +37,12 @@ class WeightsQuery:
         self._found: ForkWeights | None = None
         self._soon: Timer | None = None
 
-    def ask(self, draft: Draft, checkpoint: CheckpointInfo | None) -> None:
+    def ask(self, draft: FormTexts, checkpoint: CheckpointInfo | None) -> None:
         """Ask once nothing was typed for a moment, where configurations alone do not tell."""
-        from gradtop.trainer.config.fork_preview import fits_surely
-
-        config = draft.config
-        if config is None or checkpoint is None or fits_surely(draft.base, config):
+        if draft.configs is None or checkpoint is None or _fits_surely(*draft.configs):
             self._question = self._found = None
             return
+        config = draft.configs[1]
         # The checkpoints that one run has written are of one model.
         question = (config, checkpoint.path.parent)
         if question == self._question:
@@ -70,6 +68,12 @@ class WeightsQuery:
         self._found = message.found
         return True
 
-    def known(self, draft: Draft) -> ForkWeights | None:
+    def known(self, draft: FormTexts) -> ForkWeights | None:
         """The answer for what the form has now; None where there is none yet, or none is needed."""
         return self._found if self._question is not None and draft.config == self._question[0] else None
+
+
+def _fits_surely(base: Config, config: Config) -> bool:
+    from gradtop.trainer.config.fork_preview import fits_surely
+
+    return fits_surely(base, config)

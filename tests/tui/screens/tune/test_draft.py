@@ -6,9 +6,10 @@ import pytest
 
 from gradtop.trainer.config import Config, CustomModel, FieldSpec, Mlp, Sgd, load_config, to_tables
 from gradtop.trainer.record import CheckpointInfo, RecordedChange
-from gradtop.tui.screens.tune.draft import Difference, Draft, make_base, save_config
+from gradtop.tui.screens.tune.draft import Draft, make_base, save_config
 from gradtop.tui.screens.tune.effect import Way, consequences_of, way_of
 from gradtop.tui.screens.tune.form_rows import field_row
+from gradtop.tui.screens.tune.texts import Difference
 
 
 def field(draft: Draft, key: str) -> FieldSpec:

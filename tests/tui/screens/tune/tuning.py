@@ -68,8 +68,9 @@ class Tuned(Piloted):
 
     @property
     def draft(self) -> Draft:
-        assert self.form.draft is not None
-        return self.form.draft
+        draft = self.tune.ready()
+        assert draft is not None
+        return draft
 
     def text(self, key: str) -> str:
         return self.draft.text(self.draft.fields()[key])

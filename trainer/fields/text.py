@@ -10,8 +10,8 @@ from typing import Any
 import tomli
 import tomli_w
 
-from gradtop.trainer.config.schema import FieldSpec
-from gradtop.trainer.config.typed import Typed, as_typed, untyped
+from gradtop.trainer.fields.spec import FieldSpec
+from gradtop.trainer.fields.typed import Typed, as_typed, untyped
 
 # TOML wants 0.5 and 5.0; a person also types .5 and 5.
 _NUMBER = re.compile(r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
