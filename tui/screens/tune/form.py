@@ -13,7 +13,7 @@ from textual.message import Message
 
 from gradtop.tui import keys
 from gradtop.tui.screens.tune.fieldset import LABEL, Fieldset
-from gradtop.tui.screens.tune.form_rows import field_row, folded_row
+from gradtop.tui.screens.tune.form_rows import COLUMNS, ORDER, QUIET, field_rows, folded_row
 from gradtop.tui.screens.tune.text import spell
 from gradtop.tui.widgets.filter_line import FilterLine
 from gradtop.tui.widgets.glyphs import draws_unicode
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
     from gradtop.tui.screens.tune.draft import Draft
     from gradtop.tui.screens.tune.texts import FormTexts
 
-COLUMNS = (("model", "data", "task", "optimizer", "schedule"), ("training", "init", "freeze", "augment", "monitor", "sample"))
-ORDER = tuple(section for column in COLUMNS for section in column)
-# With nothing but defaults, these are one line each until somebody opens them.
-QUIET = frozenset({"data", "task", "init", "freeze", "augment", "monitor", "sample"})
 CHOSEN = frozenset({"bool", "choice"})  # types of fields that nobody types into
 LEAVE = {"enter": 0, "tab": 1, "shift+tab": -1, "down": 1, "up": -1}
 
@@ -160,9 +156,7 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
             fieldset.border_title = f" {part.name} " if self.stacked else part.name
             folded = self.folded(part.name)
             single = len(specs) == 1
-            rows = [folded_row(draft, part, specs, changed)] if folded else [field_row(draft, spec, changed) for spec in specs if self._matches(spec)]
-            if single and not folded:
-                rows = [row._replace(label=part.name) for row in rows]  # a frame around one field tells nothing
+            rows = [folded_row(draft, part, specs, changed)] if folded else field_rows(draft, part, [spec for spec in specs if self._matches(spec)], changed)
             names = [row.key for row in rows]
             here = names.index(self.key) if self.key in names else -1
             if not draws_unicode(self):

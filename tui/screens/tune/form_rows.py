@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from gradtop.tui.screens.tune.texts import FormTexts
 
 
+COLUMNS = (("model", "data", "task", "optimizer", "schedule"), ("training", "init", "freeze", "augment", "monitor", "sample"))
+ORDER = tuple(section for column in COLUMNS for section in column)
+# With nothing but defaults, these are one line each until somebody opens them.
+QUIET = frozenset({"data", "task", "init", "freeze", "augment", "monitor", "sample"})
+
+
 def folded_row(draft: FormTexts, part: SectionSpec, specs: Sequence[FieldSpec], changed: set[str]) -> FieldRow:
     """A section in one line: its kind, and how much of it is not as it comes."""
     mine = [spec for spec in specs if spec.key in changed]
@@ -19,6 +25,12 @@ def folded_row(draft: FormTexts, part: SectionSpec, specs: Sequence[FieldSpec], 
     wrong = any(spec.key in draft.problems or draft.refusal(spec) for spec in specs)
     note = f"{len(mine)} changed" if mine else "all off" if part.name == "augment" and draft.is_plain(part) else "defaults" if draft.is_plain(part) else f"{len(others)} settings"
     return FieldRow(f"{part.name}.", part.name, draft.kind(part) if part.kinds else "", note, changed=bool(mine), wrong=wrong, folded=True)
+
+
+def field_rows(draft: FormTexts, part: SectionSpec, specs: Sequence[FieldSpec], changed: set[str]) -> list[FieldRow]:
+    """Each of these fields in a line; a section of one field has its name, as a frame around one field tells nothing."""
+    rows = [field_row(draft, spec, changed) for spec in specs]
+    return [row._replace(label=part.name) for row in rows] if len(part.of(draft.kind(part))) == 1 else rows
 
 
 def field_row(draft: FormTexts, spec: FieldSpec, changed: set[str]) -> FieldRow:

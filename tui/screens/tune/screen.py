@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
-from gradtop.trainer.analysis.live_change import NO_CONSEQUENCES, LiveConsequences
-from gradtop.trainer.job import find_job
 from gradtop.trainer.metrics import MONITOR_KEY, is_own
-from gradtop.trainer.record import CheckpointInfo, RunState
 from gradtop.tui import keys
 from gradtop.tui.framework.actions import Actions
-from gradtop.tui.framework.mode_screen import ModeScreen, bindings
-from gradtop.tui.reading.lr_preview import NO_CURVES
+from gradtop.tui.framework.mode_screen import bindings
 from gradtop.tui.reading.snapshot import Snapshot
+from gradtop.tui.screens.tune.actions import FormActions
 from gradtop.tui.screens.tune.data import TunePart, read_tune
-from gradtop.tui.screens.tune.draft_loader import DraftLoaded, DraftLoader
-from gradtop.tui.screens.tune.effect import Way, at_once, at_once_text, scaled_text, way_of
-from gradtop.tui.screens.tune.enqueueing import EnqueueAction
+from gradtop.tui.screens.tune.draft_loader import DraftLoaded
+from gradtop.tui.screens.tune.effect import at_once_text, scaled_text, way_of
 from gradtop.tui.screens.tune.form import Form
 from gradtop.tui.screens.tune.preview import LrPreview
-from gradtop.tui.screens.tune.starting import Starter
 from gradtop.tui.screens.tune.text import (
     Differences,
     FieldHelp,
@@ -38,14 +32,13 @@ from gradtop.tui.screens.tune.text import (
 from gradtop.tui.screens.tune.weights import WeightsQuery
 
 if TYPE_CHECKING:
-    from gradtop.tui.screens.tune.draft import Draft
-    from gradtop.tui.screens.tune.texts import FormTexts
+    pass
 
 WIDE = 100  # from this many columns on two columns of fields, and both panes below them
 LOW = 16  # rows below which only the fields are shown
 
 
-class Tune(ModeScreen, EnqueueAction):
+class Tune(FormActions):
     """A form over the declarations; nothing typed is lost before it is started, saved or taken back."""
 
     AUTO_FOCUS = "#form"
@@ -56,9 +49,6 @@ class Tune(ModeScreen, EnqueueAction):
 
     def __init__(self) -> None:
         super().__init__()
-        self._loader = DraftLoader(self)
-        self.starter = Starter()
-        self._weights = WeightsQuery(self)
         self._can: tuple[object, bool] = ((), False)
 
     def body(self) -> ComposeResult:
@@ -78,7 +68,7 @@ class Tune(ModeScreen, EnqueueAction):
 
     def come_to_front(self) -> None:
         self.gradtop.expect_start()
-        self._loader.come_to_front()
+        self.loader.come_to_front()
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width < WIDE, "-narrow")
@@ -90,35 +80,18 @@ class Tune(ModeScreen, EnqueueAction):
     def is_read(self) -> bool:
         return self.draft is not None
 
-    @property
-    def form(self) -> Form:
-        return self.query_one("#form", Form)
-
-    @property
-    def draft(self) -> FormTexts | None:
-        return self.form.draft
-
-    def ready(self) -> Draft | None:
-        """The form as a draft: somebody types, starts or saves."""
-        return self._loader.ready()
-
     # From the run to the draft
 
     def show(self, snapshot: Snapshot) -> None:
         if isinstance(snapshot.part, TunePart):
-            self._loader.follow(snapshot.part)
+            self.loader.follow(snapshot.part)
         self._draw_changes()
 
     def on_form_touched(self) -> None:
-        self._loader.touched()
+        self.loader.touched()
 
     def on_draft_loaded(self, message: DraftLoaded) -> None:
-        self._loader.take(message)
-
-    @property
-    def base(self) -> TunePart:
-        """What the draft changes."""
-        return self._loader.base
+        self.loader.take(message)
 
     # Drawing
 
@@ -142,7 +115,7 @@ class Tune(ModeScreen, EnqueueAction):
         self._draw_changes()
 
     def on_weights_query_compared(self, message: WeightsQuery.Compared) -> None:
-        if self._weights.take(message):
+        if self.weights.take(message):
             self._draw_changes()
 
     def on_lr_preview_planned(self) -> None:
@@ -153,10 +126,10 @@ class Tune(ModeScreen, EnqueueAction):
         if draft is None:
             return
         self.set_class(draft.changes_something, "-changed")
-        self._weights.ask(draft, way_of(draft, self.base.checkpoints, has_run=self.base.run is not None).checkpoint)
+        self.weights.ask(draft, way_of(draft, self.base.checkpoints, has_run=self.base.run is not None).checkpoint)
         self.set_class(self.query_one(LrPreview).follow(draft, self.base), "-curves")
         now = at_once_text(self.at_once, self.snapshot.facts.status.step)
-        self.query_one(Differences).show_changes(*what_will_change(draft, self.base, self.way, live=self.live, stale=self._loader.stale, now=now, scaled=scaled_text(draft, self.snapshot.facts.status), weights=self._weights.known(draft)))
+        self.query_one(Differences).show_changes(*what_will_change(draft, self.base, self.way, live=self.live, stale=self.loader.stale, now=now, scaled=scaled_text(draft, self.snapshot.facts.status), weights=self.weights.known(draft)))
         can = [(words, action) for action, words in buttons(self.way, has_run=self.base.run is not None).items() if self.check_action(action, ())]
         main = "apply_live" if draft.strongest() == "live" and self.check_action("apply_live", ()) else "start"
         can.sort(key=lambda button: button[1] != main)
@@ -164,27 +137,6 @@ class Tune(ModeScreen, EnqueueAction):
         if (can, self.form.editing) != self._can:
             self._can = (can, self.form.editing)
             self.refresh_bindings()
-
-    @property
-    def live(self) -> bool:
-        """Whether the draft is over a run that takes changes now."""
-        facts = self.snapshot.facts
-        return facts.state in {RunState.TRAINING, RunState.PAUSED} and find_job(facts.meta.job).tunable and not self._loader.stale
-
-    @property
-    def at_once(self) -> LiveConsequences:
-        """What applying the draft live does to the run beside the changes themselves."""
-        drafted = self.gradtop.drafted
-        curves = drafted if drafted.run == self.base.run else NO_CURVES
-        return at_once(self.draft, self.snapshot.facts.status, curves) if self.draft is not None and self.live else NO_CONSEQUENCES
-
-    @property
-    def way(self) -> Way:
-        """How ctrl+s would begin."""
-        draft = self.draft
-        if draft is None:
-            return Way()
-        return way_of(draft, self.base.checkpoints, has_run=self.base.run is not None, weights=self._weights.known(draft))
 
     def label(self, identity: str | None, label: str) -> str:
         if identity == "next":
@@ -262,71 +214,6 @@ class Tune(ModeScreen, EnqueueAction):
         words = tuple(dict.fromkeys((*message.spec.choices, *own, message.chosen)))
         self.app.push_screen(Choose(message.spec.name, words, message.chosen, message.at), take)
 
-    # What can be done with it
-
-    def action_start(self) -> None:
-        """Start a new run by the least costly way; the screen follows it."""
-        self.form.leave()
-        self._start(self.way.checkpoint)
-
-    def action_start_next(self) -> None:
-        """The same, in line; the screen stays with what trains."""
-        self.form.leave()
-        self._start(self.way.checkpoint, queue=True)
-
-    def action_restart(self) -> None:
-        self.form.leave()
-        self._start(None)
-
-    def action_fork(self) -> None:
-        """Choose a checkpoint to go on from."""
-        from gradtop.tui.screens.tune.fork_dialogs import ChooseCheckpoint
-
-        self.form.leave()
-        draft, base = self.ready(), self.base
-        if draft is None or draft.config is None or not base.checkpoints:
-            return
-
-        def fork(checkpoint: CheckpointInfo | None) -> None:
-            if checkpoint is not None:
-                self._start(checkpoint)
-
-        self.app.push_screen(ChooseCheckpoint(base.name, base.checkpoints, draft), fork)
-
-    def _start(self, checkpoint: CheckpointInfo | None, *, queue: bool = False) -> None:
-        if (draft := self.ready()) is not None:
-            self.starter.start(self.gradtop, draft, self.base, checkpoint, queue=queue)
-
-    def action_start_job(self, name: str) -> None:
-        """Start another job than training on what the form has, after its questions where it has some; the screen shows it."""
-        self.form.leave()
-        if (draft := self.ready()) is not None:
-            self.starter.start_job(self.gradtop, find_job(name), draft, self.base)
-
-    def action_apply_live(self) -> None:
-        """Change the running training."""
-        from gradtop.tui.screens.tune.fork_dialogs import apply_live
-
-        self.form.leave()
-        if (draft := self.ready()) is not None:
-            found = self.at_once
-            status = self.snapshot.facts.status
-            apply_live(self.gradtop, draft, status, at_once_text(found, status.step) if found.grave else "")
-
-    def action_save(self) -> None:
-        from gradtop.tui.screens.tune.save_as import SaveAs
-
-        self.form.leave()
-        draft = self.ready()
-        if draft is None or draft.config is None:
-            return
-
-        def saved(path: str | None) -> None:
-            if path is not None:
-                self.notify(f"saved {path}")
-
-        self.app.push_screen(SaveAs(str(Path.cwd() / f"{self.base.name or 'config'}.toml"), draft.config), saved)
-
     def back(self) -> bool:
         """Escape: back to the fields, or to all of them; else take back what was typed, after a question."""
         if self.has_class("-changes"):
@@ -344,10 +231,10 @@ class Tune(ModeScreen, EnqueueAction):
 
         if self.draft is None or not self.draft.changes_something:
             return
-        newest = self._loader.newest
+        newest = self.loader.newest
         name = newest.name if newest is not None and newest.run is not None else "the defaults"
         question = Confirm(f"Discard {counted(len(self.draft.differences()))}?", f"The form is reset to the configuration of {name}.", "discard", "keep")
-        self.app.push_screen(question, lambda yes: self._loader.reset() if yes else None)
+        self.app.push_screen(question, lambda yes: self.loader.reset() if yes else None)
 
     def unsaved(self) -> str:
         if not self.is_mounted or self.draft is None or not self.draft.changes_something:
