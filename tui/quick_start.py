@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterator
+import typing
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
@@ -23,8 +24,7 @@ class TextualTypes(ModuleType):
             return getattr(module, name)
         if name.startswith("__"):
             raise AttributeError(name)
-        sys.modules.pop(self.__name__, None)
-        return getattr(import_module(self.__name__), name)
+        return getattr(real_module(self), name)
 
 
 class TextualCommand(ModuleType):
@@ -41,6 +41,39 @@ class TextualCommand(ModuleType):
         return found
 
 
+class TypingExtensions(ModuleType):
+    """In place of `typing_extensions`, which defines anew much of what Python has and Textual asks for."""
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(typing, name) if hasattr(typing, name) else getattr(real_module(self), name)
+
+
+class Called(ModuleType):
+    """In place of a module of which Textual, as it starts, needs nothing but names of what is called later, or never."""
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        def call(*arguments: Any, **options: Any) -> object:
+            return getattr(real_module(self), name)(*arguments, **options)
+
+        return call
+
+
+# Files to download and toasts (identities with `uuid`, which looks for the machine's with `platform`), and a table of a theme's colors.
+CALLED = ("mimetypes", "platformdirs", "rich.table", "uuid")
+
+
+def real_module(stand_in: ModuleType) -> ModuleType:
+    """The module that it stands in for."""
+    if sys.modules.get(stand_in.__name__) is stand_in:
+        del sys.modules[stand_in.__name__]
+    return import_module(stand_in.__name__)
+
+
 @contextmanager
 def lean_imports() -> Iterator[None]:
     """Textual is imported in here: without TLS for asyncio, which no screen speaks, and without widgets that no screen shows, or not at once."""
@@ -48,6 +81,8 @@ def lean_imports() -> Iterator[None]:
         "ssl": None,  # as if Python had been built without
         "textual.types": TextualTypes("textual.types"),
         "textual.command": TextualCommand("textual.command"),
+        "typing_extensions": TypingExtensions("typing_extensions"),
+        **{name: Called(name) for name in CALLED},
     }
     absent = [name for name in stand_ins if name not in sys.modules]
     sys.modules.update({name: stand_ins[name] for name in absent})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -44,6 +43,8 @@ class UiState:
 
     def save(self) -> bool:
         """Replace the file whole; whether that worked. Touches the disk: not for the screen's own thread."""
+        import tempfile  # for this alone: not at the start
+
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=".screen-")

@@ -16,10 +16,15 @@ lean = list(sys.modules)
 import ssl, textual.types
 ssl.create_default_context
 from textual.types import DirEntry, IgnoreReturnCallbackType
+import textual.app, textual.design, textual.notifications
+assert textual.app.user_downloads_path().is_absolute() and textual.app.mimetypes.guess_type("run.csv")[0] == "text/csv"
+assert textual.app.uuid.uuid4().hex != textual.notifications.Notification("text").identity
+assert textual.design.Table(box=None).columns == []
 print(json.dumps(lean))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     unwanted = {"ssl", "textual.widgets._directory_tree", "textual.widgets._select", "textual.types", "textual.command", "textual.widgets._input", "pydantic", "tomli"}
+    unwanted |= {"platform", "platformdirs", "mimetypes", "uuid", "rich.table", "typing_extensions"}
     assert not unwanted & set(json.loads(done.stdout))
 
 

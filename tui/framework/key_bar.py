@@ -58,10 +58,11 @@ class KeyBar(Widget):
         shown = self.screen in self.app.screen_stack
         if shown and not self.screen.is_current:
             return
-        if not shown or cast("GradtopApp", self.app).hides:  # each part of a mode that is being put together asks for it
+        # Each part of a mode that is being put together asks for it. What is to be drawn anyway looks for what acts as it is drawn.
+        if not shown or cast("GradtopApp", self.app).hides or self._strip is None:
             self._strip, self._is_asked = None, False
             self.refresh()
-        elif (acting := self._acting()) != self._acted or self._strip is None:
+        elif (acting := self._acting()) != self._acted:
             self._acted, self._strip, self._is_asked = acting, None, True
             self.refresh()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-import uuid
 from collections import deque
 from collections.abc import Callable
 from functools import cached_property
@@ -90,7 +89,7 @@ class Poll:
         idle_cores: Callable[[], float] | None = None,
     ) -> None:
         self.wake = threading.Event()
-        self.name = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self.name = f"{os.getpid()}-{os.urandom(4).hex()}"
         self._source = ReadContext(runs, clock)
         self._on_snapshot, self._on_answer = on_snapshot, on_answer
         self.clock, self._monotonic, self._interval = clock, monotonic, interval

@@ -30,3 +30,19 @@ async def test_a_mode_that_is_put_together_asks_for_its_keys_when_it_is_whole(tm
             assert hidden
             assert not any(hidden)
             assert "help" in app.shown().splitlines()[-1]
+
+
+async def test_a_screen_that_opens_asks_for_its_keys_once_before_they_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, grower = fake_run(tmp_path / "runs", "quiet-heron", state="done", steps=100)
+    grower.close()
+    drawn: list[bool] = []
+    ask = KeyBar._acting
+
+    def asked(bar: KeyBar) -> list[KeyEntry]:
+        drawn.append(bool(bar._entries))
+        return ask(bar)
+
+    monkeypatch.setattr(KeyBar, "_acting", asked)
+    async with piloted(tmp_path, run) as app:
+        await app.shows("nothing wrong")
+    assert drawn.count(False) == 1
