@@ -153,3 +153,27 @@ def test_a_run_elsewhere_is_steered_and_named_with_its_place(gradtop: Gradtop, t
     run, grower = living_run(tmp_path / "there", steps=20)
     with FakeWorker(run, grower):
         assert gradtop("pause", run.path).out == "quiet-heron: pause it is\n"
+
+
+def test_several_runs_are_asked_before_the_first_reply_is_waited_for(gradtop: Gradtop, living: tuple[Run, Grower], tmp_path: Path) -> None:
+    other = living_run(tmp_path / "runs", "brave-otter")
+
+    def refuse(name: str) -> tuple[bool, str]:
+        return False, f"{name} is not for me"
+
+    with FakeWorker(*living) as worker, FakeWorker(*other, refuse) as second:
+        said = gradtop("pause", "brave-otter", "quiet-heron", "brave-otter")
+    assert (said.code, said.out) == (2, "quiet-heron: pause it is\n")
+    assert said.err == "gradtop: brave-otter: pause is not for me\n"
+    assert [worker.seen, second.seen] == [[("pause", {})], [("pause", {})]]
+    with FakeWorker(*living), FakeWorker(*other):
+        said = gradtop("checkpoint", "brave-otter", "quiet-heron", "--json")
+    assert [json.loads(line)["name"] for line in said.out.splitlines()] == ["brave-otter", "quiet-heron"]
+
+
+def test_where_one_of_several_runs_has_ended_none_is_asked(gradtop: Gradtop, living: tuple[Run, Grower], tmp_path: Path) -> None:
+    living_run(tmp_path / "runs", "tidy-wren", state="stopped")
+    said = gradtop("stop", "quiet-heron", "tidy-wren")
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("gradtop: cannot stop tidy-wren: it was stopped")
+    assert not list(living[0].control.glob("*"))

@@ -1,4 +1,4 @@
-"""`gradtop pause|continue|checkpoint|stop RUN`, and what the other commands to a live run share with them."""
+"""`gradtop pause|continue|checkpoint|stop RUN …`, and what the other commands to a live run share with them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 
 from gradtop.tui.cli.ending import next_step_text, outcome
 from gradtop.tui.cli.errors import UsageError
-from gradtop.tui.cli.locate import add_run, chosen_run, name_of, opened, reference, runs_directory
-from gradtop.tui.cli.output import print_json, print_line
+from gradtop.tui.cli.locate import add_runs, chosen_runs, name_of, opened, reference, runs_directory
+from gradtop.tui.cli.output import print_json, print_json_line, print_line
 
 if TYPE_CHECKING:
     from gradtop.trainer.record import RunReader
 
 EPILOG = """\
 Waits for the worker to reply, which happens after the current step, and prints
-the reply. Exit code: 0 success, 1 no reply, 2 not possible in the run's current
+the reply. Several runs get the command at the same time; where it is not
+possible in the state of one of them, none gets it. With --json each reply is a
+line then. Exit code: 0 success, 1 no reply, 2 not possible in the run's current
 state.
 """
 LOOK_EVERY = 1.0
@@ -27,7 +29,7 @@ SAY_AFTER = 3.0  # seconds without a reply, that this is waited for
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
-    add_run(parser)
+    add_runs(parser)
     add_timeout(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -48,25 +50,54 @@ def seconds(text: str) -> float:
 
 
 def run(options: argparse.Namespace) -> int:
-    return send_command(options, options.command)
+    readers = [opened(each) for each in chosen_runs(options)]
+    for reader in readers:
+        require_alive(reader, options, options.command)
+    if len(readers) == 1:
+        return send_command(readers[0], options, options.command)
+    # All are asked before the first reply is waited for.
+    sent = [(reader, put_into_inbox(reader, options.command)) for reader in readers]
+    return max(reply_code(reader, found, options) for reader, found in sent)
 
 
-def send_command(options: argparse.Namespace, command: str, *, confirm: Callable[[str], bool] | None = None, **arguments: object) -> int:
+def put_into_inbox(reader: RunReader, command: str, **arguments: object) -> str | OSError:
+    """The identity of the command, or why the inbox cannot be written."""
+    from gradtop.trainer.record import send
+
+    try:
+        return send(reader.run, command, **arguments)
+    except OSError as error:
+        return error
+
+
+def reply_code(reader: RunReader, sent: str | OSError, options: argparse.Namespace) -> int:
+    """Of one run among several: what it refuses must not keep the replies of the others from being waited for."""
+    try:
+        return reply_to(reader, sent, options, options.command)
+    except UsageError as error:
+        print_line(f"gradtop: {error}", sys.stderr)
+        return 2
+
+
+def send_command(reader: RunReader, options: argparse.Namespace, command: str, *, confirm: Callable[[str], bool] | None = None, **arguments: object) -> int:
     """Send the command to the run and print the worker's reply; returns the exit code. Raises UsageError if it is refused.
 
     `confirm` is asked with a sentence where the worker does it only when it is confirmed.
     """
+    return reply_to(reader, put_into_inbox(reader, command, **arguments), options, command, confirm=confirm, **arguments)
+
+
+def reply_to(
+    reader: RunReader, sent: str | OSError, options: argparse.Namespace, command: str, *, confirm: Callable[[str], bool] | None = None, **arguments: object
+) -> int:
+    """As `send_command`, of what was sent."""
     from gradtop.trainer.analysis.event_text import answer_text
     from gradtop.trainer.record import clean, send
 
-    reader = opened(chosen_run(options))
-    require_alive(reader, options, command)
+    if isinstance(sent, OSError):
+        return send_as_signal(reader, command, sent, options)
     name = name_of(reader)
-    try:
-        identity = send(reader.run, command, **arguments)
-    except OSError as error:
-        return send_as_signal(reader, command, error, options)
-    answer = answered(reader, identity, options.timeout)
+    answer = answered(reader, sent, options.timeout)
     if answer is not None and answer.get("unconfirmed") and confirm is not None:
         if not confirm(f"{name}: {clean(answer_text(answer))}"):
             print_line("Nothing was changed.", sys.stderr)
@@ -94,7 +125,13 @@ def print_answer(reader: RunReader, command: str, answer: Mapping[str, object], 
         print_line(f"{name_of(reader)}: {text}")
         return
     reader.refresh()
-    print_json({**about_run(reader, command), "text": text, "answer": {key: value for key, value in answer.items() if key not in {"id", "kind"}}})
+    print_about(options, {**about_run(reader, command), "text": text, "answer": {key: value for key, value in answer.items() if key not in {"id", "kind"}}})
+
+
+def print_about(options: argparse.Namespace, value: Mapping[str, object]) -> None:
+    """An object of one run, a line for each of several."""
+    several = len(getattr(options, "runs_named", ())) > 1
+    (print_json_line if several else print_json)(value)
 
 
 def about_run(reader: RunReader, command: str) -> dict[str, object]:
@@ -125,7 +162,7 @@ def end_of(reader: RunReader, command: str, options: argparse.Namespace) -> int:
         return 1
     text = f"{name_of(reader)} {outcome(reader.state)}"
     if options.json:
-        print_json({**about_run(reader, command), "text": text, "answer": None})
+        print_about(options, {**about_run(reader, command), "text": text, "answer": None})
     else:
         print_line(f"{text}.")
     return 0

@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
         changes["schedule.kind"] = "constant"
     if said := learning_rate_text(reader, changes):
         print_line(f"{name_of(reader)}: {said}", sys.stderr if options.json else sys.stdout)
-    return send_command(options, "set", confirm=confirm, changes=changes, **({"confirmed": True} if options.yes else {}))
+    return send_command(reader, options, "set", confirm=confirm, changes=changes, **({"confirmed": True} if options.yes else {}))
 
 
 def learning_rate_text(reader: RunReader, changes: Mapping[str, object]) -> str:
