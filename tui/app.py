@@ -13,16 +13,15 @@ from textual.app import SystemCommand
 from textual.screen import Screen
 from textual.worker import get_current_worker
 
-from gradtop.trainer.job import PROFILE
-from gradtop.trainer.record import Run, RunState, clean, read_meta
+from gradtop.trainer.record import Run, clean, read_meta
 from gradtop.tui import keys, theme
+from gradtop.tui.commanding import CommandingApp
 from gradtop.tui.framework.mode_screen import ModeScreen, Receiver, bindings
 from gradtop.tui.framework.stylesheet import ParsedOnce
-from gradtop.tui.framework.target import NEW_RUN, Target, stop_consequence, way_to_profile, writes_checkpoints
 from gradtop.tui.framework.terminal_app import LONGEST_COPY
 from gradtop.tui.keymap import DEFAULT, Keymap
 from gradtop.tui.launcher import Launcher, Starts
-from gradtop.tui.launching import UNTIL_PREPARED, LaunchingApp
+from gradtop.tui.launching import UNTIL_PREPARED
 from gradtop.tui.loading import LOADERS, import_ahead
 from gradtop.tui.reading.lr_preview import NO_CURVES
 from gradtop.tui.reading.messages import Answered, NewSnapshot
@@ -35,15 +34,9 @@ FULL = Capabilities()
 OVERVIEW = keys.MODES[0].name
 
 REMEMBERED = ("overview", "parameters", "gradients", "weights", "schedule")
-ACTS_ON = {
-    "pause": {RunState.TRAINING},
-    "continue": {RunState.PAUSED},
-    "checkpoint": {RunState.TRAINING, RunState.PAUSED},
-    "stop": {state for state in RunState if state.is_alive},
-}
 
 
-class GradtopApp(LaunchingApp):
+class GradtopApp(CommandingApp):
     """One app over one runs directory; `run` is what it watches, None for the list of runs."""
 
     TITLE = "gradtop"
@@ -216,82 +209,6 @@ class GradtopApp(LaunchingApp):
         self.front = keys.front_of(facts.meta.job)
         if self.current_mode != self.front and self.current_mode in {OVERVIEW, *(mode.name for mode in keys.JOB_MODES)}:
             self.action_mode(self.front)
-
-    # The run
-
-    def target(self) -> Target | None:
-        """The run that the command keys mean here: the one watched, or the one chosen in the list."""
-        screen = self.screen_stack[0] if self.screen_stack else None
-        return screen.target() if isinstance(screen, ModeScreen) else None
-
-    def can(self, command: str) -> bool:
-        target = self.target()
-        return target is not None and target.state in ACTS_ON[command] and (command != "checkpoint" or writes_checkpoints(target))
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "command":
-            return True if self.can(str(parameters[0])) else None
-        if action == "pause_or_continue":
-            return True if self.can("pause") or self.can("continue") else None
-        if action == "stop":
-            return True if self.can("stop") else None
-        if action == "profile":
-            return True if (target := self.target()) is not None and way_to_profile(target) else None
-        if action == "resume":
-            return True if (target := self.target()) is not None and target.resumable else None
-        if action == "log":
-            return True if self.target() is not None else None
-        return super().check_action(action, parameters)
-
-    def command(self, command: str, **arguments: object) -> None:
-        """Send a command to the run; a toast says what became of it."""
-        target = self.target()
-        if target is not None:
-            self.poll.send(target.run, command, **arguments)
-
-    def action_command(self, command: str) -> None:
-        self.command(command)
-
-    def action_pause_or_continue(self) -> None:
-        self.command("continue" if self.can("continue") else "pause")
-
-    def action_stop(self) -> None:
-        from gradtop.tui.dialogs.confirm import Confirm
-
-        target = self.target()
-        if target is None:
-            return
-
-        def stop(yes: bool | None) -> None:
-            if yes:
-                self.poll.send(target.run, "stop")
-
-        if target.state is RunState.QUEUED:
-            self.push_screen(Confirm(f"Remove {target.name} from the queue?", f"It stays in the list; {keys.name('run.resume')} resumes it.", "remove", "keep"), stop)
-            return
-        self.push_screen(Confirm(f"Stop {target.name}?", stop_consequence(target), "stop", "continue"), stop)
-
-    def action_resume(self) -> None:
-        if (target := self.target()) is not None:
-            self.launch(partial(self.launcher.resume, target.run), f"{target.name} resumed")
-
-    def action_profile(self) -> None:
-        """Profile the next steps of a training that goes on; else start a profile of the configuration."""
-        target = self.target()
-        way = way_to_profile(target) if target is not None else ""
-        if target is None or not way:
-            return
-        if way == NEW_RUN:
-            self.launch(partial(self.start_profile, target.run), f"started a profile of {target.name}")
-            return
-        self.command(PROFILE)
-        if self.current_mode != keys.PROFILES:
-            self.action_mode(keys.PROFILES)
-
-    def on_answered(self, message: Answered) -> None:
-        answer = message.answer
-        notice = answer.message
-        self.notify(f"{answer.command}: {notice}", severity="information" if answer.ok else "warning")
 
     # Everywhere
 

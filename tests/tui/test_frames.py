@@ -175,7 +175,7 @@ async def test_the_first_frame_of_each_mode_is_what_it_comes_to_show(tmp_path: P
         await on_event(widget, event)
 
     monkeypatch.setattr(Widget, "on_event", on_event_late)  # a busy machine
-    for waited in ("framework.terminal_app.HIDDEN", "screens.runs.screen.AT_FIRST"):
+    for waited in ("framework.terminal_app.HIDDEN", "screens.runs.judging.AT_FIRST"):
         monkeypatch.setattr(f"gradtop.tui.{waited}", 60.0)
     async with piloted(tmp_path, run, interval=60) as screen:
         await screen.shows("nothing wrong")

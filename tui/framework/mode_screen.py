@@ -36,23 +36,22 @@ What should be there on the next visit: `self.gradtop.memory.get/put` through `s
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
 from gradtop.tui import keys
-from gradtop.tui.framework.compositor import CellCompositor
 from gradtop.tui.framework.header import Header
 from gradtop.tui.framework.key_bar import KeyBar
 from gradtop.tui.framework.notices import foreign_text, notice_lines
 from gradtop.tui.framework.painting import paint
 from gradtop.tui.framework.target import Target, is_resumable
+from gradtop.tui.framework.whole_screen import WholeScreen
 from gradtop.tui.mode import Key
 from gradtop.tui.reading.measurements import MEASUREMENTS
 from gradtop.tui.reading.snapshot import EMPTY, Facts, Request, Snapshot
@@ -60,7 +59,6 @@ from gradtop.tui.widgets.cells import collected
 
 if TYPE_CHECKING:
     from gradtop.trainer.record.pictures import Wanted
-    from gradtop.tui.app import GradtopApp
 
 SMALLEST = (40, 12)
 READING = "Reading …"
@@ -87,7 +85,7 @@ class Receiver(Protocol):
     def receive(self, snapshot: Snapshot) -> None: ...
 
 
-class ModeScreen(Screen[None]):
+class ModeScreen(WholeScreen):
     """Header, notice, body, key bar; asks the poll thread for its part and shows what comes."""
 
     AUTO_FOCUS = ""
@@ -99,18 +97,12 @@ class ModeScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._compositor = CellCompositor()
         self.snapshot = EMPTY
         self._composed = self._was_left = False
         self._resumes = 0
         self._explained = ""
         self._noticed = ("", False)
         self._read_late = False
-        self._settles = 0
-
-    @property
-    def gradtop(self) -> GradtopApp:
-        return cast("GradtopApp", self.app)
 
     # What a mode fills in
 
@@ -180,10 +172,6 @@ class ModeScreen(Screen[None]):
         """Whether what it shows is of the run that is watched now."""
         return self.snapshot.facts.run == self.gradtop.watched
 
-    def complete(self) -> bool:
-        """Whether what it shows is what it will show, asked once it is laid out. Else it has to see to what is missing, and to call `show_whole` then."""
-        return True
-
     @property
     def is_inside(self) -> bool:
         """Whether escape comes out of something here that fills the screen."""
@@ -223,14 +211,6 @@ class ModeScreen(Screen[None]):
 
     def come_to_front(self) -> None:
         """Called whenever it is shown, and when the dialog over it has closed."""
-
-    def _compositor_refresh(self) -> None:
-        # In the middle of a change Textual (8.2) renders whole frames and throws them away; after one it draws the first twice.
-        if self.app._batch_count:  # noqa: SLF001 - it tells this to nobody else
-            return
-        if self.size.region in self._compositor._dirty_regions:  # noqa: SLF001
-            self._repaint_required = False
-        super()._compositor_refresh()
 
     def request_data(self) -> None:
         """Have this screen's part read with its present view."""
@@ -278,46 +258,12 @@ class ModeScreen(Screen[None]):
             self.show_whole()
         self.paint(changed)
 
-    def show_whole(self) -> None:
-        """Have it painted for the first time, once all of it stands where it is to stand."""
-        self._settles += 1
-        self.call_after_refresh(self._settle, self._settles)
-
     def read_late(self) -> None:
         """It has been hidden for as long as nobody minds: say what it waits for, or show it as it is."""
         if not self.is_read:
             self._read_late = True
             self.explain(READING)
-        self._settles += 1
-        self.call_after_refresh(self._settle, self._settles, late=True)
-
-    def _settle(self, number: int, *, late: bool = False, calm: bool = False) -> None:
-        """Lay it out unseen, as Textual (8.2) does not while nothing is painted, until no widget draws itself in another size."""
-        if number != self._settles or not self.gradtop.hides:
-            return
-        if not self.is_current:
-            self.gradtop.is_whole()
-            return
-        required = self._layout_required or self._scroll_required
-        if calm and not required:
-            if late or self.complete():
-                self.gradtop.is_whole()
-            return
-        self._refresh_layout()
-        self._layout_required = self._scroll_required = False
-        widgets = list(self.walk_children(Widget))
-        waits = len(widgets)
-
-        def has_drawn() -> None:
-            nonlocal waits
-            waits -= 1
-            if not waits:
-                self.call_after_refresh(self._settle, number, late=late, calm=True)
-
-        # Each widget has drawn itself once it has gone through the messages that tell of its size.
-        for widget in widgets:
-            if not widget.call_later(has_drawn):
-                has_drawn()
+        self.show_whole(late=True)
 
     def paint(self, changed: set[Widget]) -> None:
         paint(self, changed)

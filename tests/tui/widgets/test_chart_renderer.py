@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from itertools import pairwise
 
 from hypothesis import example, given
@@ -9,56 +8,13 @@ from hypothesis import strategies as st
 
 from gradtop.trainer.analysis import formatting
 from gradtop.tui.widgets.chart import Chart, Curve, data_range, smoothed
-from gradtop.tui.widgets.chart_legend import alike
 from gradtop.tui.widgets.chart_reading import point_at
 from gradtop.tui.widgets.chart_renderer import ChartRenderer
 from gradtop.tui.widgets.chart_styles import TONE
 from gradtop.tui.widgets.ruler import Ruler
+from tests.tui.widgets.charting import curve, dots_of, drawn, picture, rows_with
 
 ANY = st.floats(allow_nan=True, allow_infinity=True)
-
-
-@dataclass
-class Binned:
-    x: list[float]
-    low: list[float]
-    high: list[float]
-    mean: list[float]
-    nonfinite: list[int]
-    finite: list[int]
-    x_last: list[float]
-
-
-def curve(values: list[float], *, x: list[float] | None = None, spikes: dict[int, float] | None = None) -> Binned:
-    """One bin a value; what is not finite counts as such and is nan, as a reader gives it; `spikes` raise a bin's highest."""
-    finite = [v if math.isfinite(v) else math.nan for v in values]
-    highs = finite[:]
-    for index, value in (spikes or {}).items():
-        highs[index] = value
-    places = x if x is not None else [float(i) for i in range(len(values))]
-    bad = [0 if math.isfinite(v) else 1 for v in values]
-    return Binned(places, finite, highs, finite[:], bad, [1 - each for each in bad], places)
-
-
-def drawn(picture: ChartRenderer) -> str:
-    return "\n".join("".join(row.text) for row in picture.rows)
-
-
-def picture(*lines: Curve, width: int = 60, height: int = 14, cursor: float | None = None, unicode: bool = True, **chart: object) -> ChartRenderer:
-    found = ChartRenderer(unicode=unicode)
-    found.cursor = cursor
-    found.draw(Chart(lines, **chart), width, height)  # type: ignore[arg-type]
-    return found
-
-
-def dots_of(picture: ChartRenderer, tone: str) -> int:
-    """How many dots of braille have a tone."""
-    cells = [text for row in picture.rows for text, each in zip(row.text, row.tones, strict=True) if each == TONE[tone] and "⠀" < text <= "⣿"]
-    return sum((ord(text) - 0x2800).bit_count() for text in cells)
-
-
-def rows_with(picture: ChartRenderer, tone: str) -> set[int]:
-    return {y for y, row in enumerate(picture.rows) if TONE[tone] in row.tones}
 
 
 @given(st.lists(ANY, max_size=40), st.integers(0, 70), st.integers(0, 20), st.booleans(), st.booleans())
@@ -160,11 +116,6 @@ def test_the_cursor_says_nan_in_a_gap_and_nothing_beyond_the_end() -> None:
     assert point_at(curve([]), 0.0) is None
 
 
-def test_the_newest_value_is_what_the_legend_shows() -> None:
-    found = picture(Curve("train", curve([3.0, 2.0, 0.11298])), Curve("val", curve([4.0, 0.131, math.nan]), "b"))
-    assert found.read == ("train 0.113", "val 0.131")
-
-
 def test_lines_are_told_apart_without_colour_and_one_alone_is_whole() -> None:
     flat = curve([1.0] * 200)
     one = picture(Curve("val", flat, "b"))
@@ -259,59 +210,6 @@ def test_validation_lies_on_top_as_points_and_its_best_is_marked() -> None:
     assert all(tone == TONE["b"] for text, tone in zip(row.text, row.tones, strict=True) if text in "•◆")
     assert row.tones.count(TONE["b"]) > 30
     assert "◆ best" in drawn(found)
-
-
-def test_the_legend_has_one_precision_and_lies_where_no_line_runs() -> None:
-    assert alike([1.97, 0.7491, None]) == ["1.970", "0.749", ""]
-    assert alike([9e-4, 1e-8]) == ["9e-4", "1e-8"]
-    assert alike([0.98]) == ["0.98"]
-    assert alike([0.9997, 0.5]) == ["0.9997", "0.5000"]
-    assert alike([0.99996, 0.5]) == ["0.9999", "0.5000"]
-    assert alike([0.9996, 1.0]) == ["0.9996", "1.0000"]
-    full = curve([0.0, 1.0] * 100)
-    for values in ([2.0 - i / 100 for i in range(200)], [i / 100 for i in range(200)], full.mean):
-        bare = picture(Curve("", curve(values)), width=60, height=12, x_max=199.0)
-        found = picture(Curve("train", curve(values)), width=60, height=12, x_max=199.0)
-        words = [y for y, row in enumerate(found.rows) if "train" in "".join(row.text)]
-        assert len(words) == 1
-        if words[0] != 0 or values is not full.mean:
-            assert found.rows[words[0]].tones.count(TONE["a"]) - len("train") == bare.rows[words[0]].tones.count(TONE["a"])
-        else:
-            assert "┤" not in found.rows[0].text
-            assert "│" not in found.rows[0].text
-
-
-def test_a_legend_without_a_free_corner_takes_the_rows_that_it_needs_and_leaves_the_plot_some() -> None:
-    full = curve([0.0, 1.0] * 100)
-    lines = (Curve("train (mixed images)", full), Curve("val", full, "b", best=(199.0, 1.0), best_label="at best val loss"))
-    notes = (("baseline", 0.1014),)
-
-    def said(height: int, cursor: float | None = None) -> list[str]:
-        found = picture(*lines, width=60, height=height, cursor=cursor, notes=notes, x_max=199.0)
-        assert found.plot_height + found.plot_top == height - 1
-        return ["".join(row.text).strip() for row in found.rows[: found.plot_top]]
-
-    first, second = said(12)
-    assert "train (mixed images) 1.000" in first
-    assert "val 1.000" in first
-    assert "◆ at best val loss 1.000" in second
-    assert second.endswith("baseline 0.101")
-    assert len(said(8)) == 2
-    assert len(said(7)) == len(said(5)) == 1
-    assert not said(4)
-    assert len(said(12, cursor=10.0)) == 1
-
-
-def test_the_legend_above_the_plot_keeps_its_rows_while_the_cursor_moves() -> None:
-    full = curve([0.0, 1.0] * 100)
-    chart = Chart((Curve("train (mixed images)", full), Curve("val", full, "b", best=(199.0, 1.0))), notes=(("baseline of a constant", "0.1"),), x_max=199.0)
-    found = ChartRenderer()
-    tops = []
-    for cursor in (None, 100.0, 199.0, None):
-        found.cursor = cursor
-        found.draw(chart, 60, 12)
-        tops.append(found.plot_top)
-    assert tops == [2, 2, 2, 2]
 
 
 def test_a_moving_average_is_bright_and_what_was_recorded_stays_dim() -> None:

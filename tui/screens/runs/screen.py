@@ -28,8 +28,9 @@ from gradtop.tui.reading.snapshot import Facts, Snapshot
 from gradtop.tui.screens.runs import changes
 from gradtop.tui.screens.runs.columns import ALWAYS, USUAL, all_names, kept_columns, shown_columns, written
 from gradtop.tui.screens.runs.columns import KEY as COLUMNS_KEY
-from gradtop.tui.screens.runs.data import AT_FIRST, AT_ONCE, Judgement, RunsPart, judge, read_runs, sorted_column
+from gradtop.tui.screens.runs.data import RunsPart, read_runs, sorted_column
 from gradtop.tui.screens.runs.deletion import Deletion, confirm_deletion, report_deletion
+from gradtop.tui.screens.runs.judging import Judged, RunJudge
 from gradtop.tui.screens.runs.marks import RunMarks
 from gradtop.tui.screens.runs.model import use_model
 from gradtop.tui.screens.runs.text import RunDetails, about, run_cells, shown_name
@@ -51,13 +52,6 @@ class Runs(ModeScreen):
     watches_runs: ClassVar[bool] = True
     read = staticmethod(read_runs)
 
-    class Judged(Message):
-        """What is wrong with some of the runs in view."""
-
-        def __init__(self, found: Sequence[Judgement]) -> None:
-            super().__init__()
-            self.found = found
-
     class Named(Message):
         """The keys and metrics that columns could be of."""
 
@@ -72,8 +66,7 @@ class Runs(ModeScreen):
         self._known: frozenset[str] = frozenset()
         self._state: tuple[str, str] = ("", "")
         self._placed = False
-        self._judged: dict[str, Judgement] = {}
-        self._judging = False
+        self._judgements = RunJudge(self)
         self._columns: tuple[str, ...] = ()  # by the names of their fields
         self._named: frozenset[str] = frozenset()  # those of them in which each cell has the name of its metric
         self._looked_up: tuple[str, ...] = ()  # those of them that fit
@@ -115,9 +108,9 @@ class Runs(ModeScreen):
         part = self.snapshot.part
         if not isinstance(part, RunsPart) or not self.table.in_view:
             return True
-        if not self._judged:
+        if not self._judgements:
             self._judge()
-        return part.view == self.view() and bool(self._judged)
+        return part.view == self.view() and bool(self._judgements)
 
     # Drawing
 
@@ -162,20 +155,13 @@ class Runs(ModeScreen):
             self.request_data()
 
     def _judge(self) -> None:
-        """Have the rows in view looked at for what is wrong, those that are not known as they stand; one look at a time."""
+        """Have the rows in view looked at for what is wrong."""
         part = self.snapshot.part
-        if self._judging or not isinstance(part, RunsPart) or not self.is_current:
-            return
-        rows = [self._rows[key] for key in self.table.in_view if key in self._rows]
-        due = [row for row in rows if (known := self._judged.get(row.run.id)) is None or not known.holds(row, part.now)]
-        if due:
-            self._judging = True
-            poll, seconds = self.gradtop.poll, AT_ONCE if self._judged else AT_FIRST
-            poll.do(lambda: self.post_message(self.Judged(judge(due, poll.clock, seconds))))
+        if isinstance(part, RunsPart) and self.is_current:
+            self._judgements.look([self._rows[key] for key in self.table.in_view if key in self._rows], part.now)
 
-    def on_runs_judged(self, message: Judged) -> None:
-        self._judging = False
-        self._judged.update({each.row.run.id: each for each in message.found})
+    def on_judged(self, message: Judged) -> None:
+        self._judgements.take(message)
         if self.is_mounted:
             self.table.redraw()
             self._tell()
@@ -184,7 +170,7 @@ class Runs(ModeScreen):
                 self.show_whole()
 
     def _cells(self, row: RunRow, now: float, *, watched: bool) -> Sequence[Cell]:
-        known = self._judged.get(row.run.id)
+        known = self._judgements.of(row)
         finding = (known.words, known.tone) if known is not None else ("…", "muted")
         return run_cells(row, self._columns, now, finding, watched=watched, marked=row.run.id in self._marks, named=self._named)
 
@@ -193,7 +179,7 @@ class Runs(ModeScreen):
         row, part = self.row, self.snapshot.part
         watched = row is not None and row.run == self.gradtop.watched
         nothing: list[TextLine] = [[(f" Runs directory: {clean(str(self.gradtop.runs), 300)}", "muted")]]
-        known = self._judged.get(row.run.id) if row is not None else None
+        known = self._judgements.of(row) if row is not None else None
         said = (known.sentence, known.tone) if known is not None else ("", "muted")
         self.query_one(RunDetails).show(about(row, said, watched=watched, sort=self._sort, apart=part.groups if isinstance(part, RunsPart) else 0) if row is not None else nothing)
         state = (row.run.id, row.state) if row is not None else ("", "")
