@@ -37,7 +37,7 @@ class TrainingConfig(Section):
         "auto", help="Device to train on; auto uses a GPU if there is one.", effect="fork",
         pattern=r"^(auto|cpu|mps|cuda(:(0|[1-9]\d{0,3}))?)$", expected="auto, cpu, cuda, cuda:N or mps",
     )
-    threads: int = setting(0, help="CPU threads (torch.set_num_threads), at most one per core; 0 uses all cores, or fewer while other processes keep them busy.", unit="threads", effect="live", ge=0, le=1_000_000)
+    threads: int = setting(0, help="CPU threads (torch.set_num_threads), at most one per core; 0 uses all cores, one where a step is less than 4 million floating point operations, and fewer while other processes keep the cores busy.", unit="threads", effect="live", ge=0, le=1_000_000)
     checkpoint_every: int = setting(1, help="Epochs between checkpoints.", unit="epochs", effect="live", ge=1, le=1_000_000)
     keep_checkpoints: int = setting(3, help="Newest checkpoints to keep, in addition to the best.", unit="files", effect="live", ge=1, le=1_000_000)
 

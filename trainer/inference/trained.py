@@ -35,7 +35,7 @@ from gradtop.trainer.training.build import read_valid_config, seed_generators, s
 from gradtop.trainer.training.check import form_lazy_modules
 from gradtop.trainer.training.class_rows import names_in
 from gradtop.trainer.training.misfit import DataFingerprint, changed_data, changed_model, data_fingerprint
-from gradtop.trainer.training.state import ENCODING
+from gradtop.trainer.training.state import DEFAULT_THREADS, ENCODING
 from gradtop.trainer.training.step import Forward
 
 AVERAGED, TRAINED = "ema", "model"  # whose weights they are: the parts of a checkpoint
@@ -100,7 +100,7 @@ def read_trained(run: Run, path: Path, *, device: str = "") -> TrainedState:
         class_names=tuple(names_in(state)),
         task=decoded(state.get("task") or {}),
         encoding=decoded(state.get(ENCODING) or {}),
-        threads=int(state.get("tuned_threads") or 0),
+        threads=int(state.get("tuned_threads") or state.get(DEFAULT_THREADS) or 0),
         shapes=shapes_in({**state, TRAINED: weights}),  # also those of weights that are integers
         masked=sum(int((~kept).sum()) for kept in masks_in(state).values()),
         activations=quantization.get(ACTIVATIONS, {}),

@@ -54,6 +54,7 @@ from gradtop.trainer.training.check import check_fit, check_kind, check_metrics,
 from gradtop.trainer.training.check_metrics import check_own_metrics
 from gradtop.trainer.training.check_tensors import check_tensors, check_trains, densify_gradients, lazy_parameters
 from gradtop.trainer.training.crowding import crowding
+from gradtop.trainer.training.default_threads import suited_threads
 from gradtop.trainer.training.edited import Edits, edits_since
 from gradtop.trainer.training.evaluate import evaluation_batch
 from gradtop.trainer.training.freeze import check_freeze, fixed_names, freeze, keep_statistics
@@ -62,7 +63,7 @@ from gradtop.trainer.training.live import repeat_changes
 from gradtop.trainer.training.nonfinite_guard import NonFiniteGuard
 from gradtop.trainer.training.resume import newest_state, put_back
 from gradtop.trainer.training.session import Session
-from gradtop.trainer.training.state import ENCODING
+from gradtop.trainer.training.state import DEFAULT_THREADS, ENCODING
 from gradtop.trainer.training.step import Compute
 from gradtop.trainer.training.text_sampler import check_prompt
 from gradtop.trainer.training.thread_tuning import ThreadTuner
@@ -73,8 +74,8 @@ NO_SHAPES: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class TrainingParts:
-    """What a configuration names, on its device. `per_epoch` are optimizer steps; `fixed` the parameters that the model itself
-    has frozen; `notes` what was done to the weights.
+    """What a configuration names, on its device. `per_epoch` are optimizer steps; `threads` what `training.threads = 0` stands for; `fixed`
+    the parameters that the model itself has frozen; `notes` what was done to the weights.
     """
 
     device: torch.device
@@ -85,6 +86,7 @@ class TrainingParts:
     compute: Compute
     fixed: frozenset[str]
     per_epoch: int
+    threads: int
     notes: Sequence[str]
 
 
@@ -138,10 +140,13 @@ def prepare(context: RunContext) -> Session:
         checkpoint_writer=CheckpointWriter(run, writer, training.keep_checkpoints, lambda warning: progress.update(warning=warning)),
         stopwatch=Stopwatch(),
         fixed=parts.fixed,
+        # An older version kept no record of them, and had all.
+        default_threads=int(state.get(DEFAULT_THREADS) or default_threads()) if state else parts.threads,
     )
+    use_threads(training.threads or session.default_threads)
     # A run that is to be repeated to the last bit must not depend on what else a machine does.
     if device.type == "cpu" and not training.deterministic and not threads_of_environment():
-        session.thread_tuner = ThreadTuner(default_threads(), pace=lambda: session.monitor.latest[SAMPLES_PER_S] or math.nan, clock=time.monotonic)
+        session.thread_tuner = ThreadTuner(session.default_threads, pace=lambda: session.monitor.latest[SAMPLES_PER_S] or math.nan, clock=time.monotonic)
     if state is None:
         check_own_metrics(config, model, source, parts.compute.task, device)
     if state:
@@ -218,7 +223,9 @@ def build_parts(run: Run, told: Told, config: Config, *, initialise: bool, shape
     model.to(device)
     if training.channels_last:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    check_fit(config, model, source, task, device)
+    tried = check_fit(config, model, source, task, device)
+    threads = suited_threads(model, training.batch_size, source, task, device, tried)
+    use_threads(training.threads or threads)
     check_tensors(model)
     check_trains(config, model, device)
     fixed = fixed_names(model)
@@ -236,7 +243,7 @@ def build_parts(run: Run, told: Told, config: Config, *, initialise: bool, shape
     if training.compile:
         model.compile()
     compute = Compute(model, optimizer, device, training, task)
-    return TrainingParts(device, source, model, optimizer, batches, compute, fixed, -(-batches.per_epoch // training.accumulate), notes)
+    return TrainingParts(device, source, model, optimizer, batches, compute, fixed, -(-batches.per_epoch // training.accumulate), threads, notes)
 
 
 def build_to_measure(run: Run, told: Told, config: Config) -> TrainingParts:

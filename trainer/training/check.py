@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gradtop.trainer.config import Config, CustomData
 from gradtop.trainer.data.dataset import DataInfo, Source
-from gradtop.trainer.data.nested import count_samples, inputs_text
+from gradtop.trainer.data.nested import ModelInputs, count_samples, inputs_text
 from gradtop.trainer.metrics import ACCURACY, LOSS, metric_of, misfits_of_metrics, not_measured, own_name_of
 from gradtop.trainer.models.calling import call_model, outputs_of
 from gradtop.trainer.runtime.device import out_of_memory
@@ -59,13 +59,16 @@ def check_smoothing(config: Config, info: DataInfo) -> None:
         raise UserError("training.label_smoothing requires classes, and the targets are numbers; set it to 0")
 
 
-def check_fit(config: Config, model: nn.Module, source: Source, task: TrainingTask, device: torch.device) -> None:
-    """One small batch through the model, which is left as it was, and so are all random states. Raises UserError."""
+def check_fit(config: Config, model: nn.Module, source: Source, task: TrainingTask, device: torch.device) -> ModelInputs | None:
+    """One small batch through the model, which is left as it was, and so are all random states. Raises UserError.
+
+    Returns the inputs that the model took; None where the configuration alone tells that they fit, and where a task of the user's calls it.
+    """
     if isinstance(task, OwnTask):
         check_own_task(config, model, source, task, device)
-        return
+        return None
     if "any" not in {config.model.inputs, config.data.inputs}:
-        return
+        return None
     inputs, targets = next(iter(source.validation(2, device)))
     if config.model.inputs == "characters" and isinstance(inputs, Tensor) and not 0 <= int(inputs.min()) <= int(inputs.max()) < source.info.classes:
         strange = int(inputs.max()) if int(inputs.min()) >= 0 else int(inputs.min())
@@ -89,6 +92,7 @@ def check_fit(config: Config, model: nn.Module, source: Source, task: TrainingTa
                 f"{' in training' if training else ''} ({type(error).__name__}: {first})"
             ) from error
         _check_outputs(outputs, targets, task, "in training " if training else "")
+    return inputs
 
 
 def check_own_task(config: Config, model: nn.Module, source: Source, task: OwnTask, device: torch.device) -> None:

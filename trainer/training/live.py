@@ -139,7 +139,7 @@ def apply(session: Session, new: Config) -> None:
     if any(key.startswith("freeze.") for key in keys):
         session.freeze()
     if "training.threads" in keys:
-        use_threads(new.training.threads)
+        use_threads(new.training.threads or session.default_threads)
         if session.thread_tuner is not None:
             session.thread_tuner.give_way()
     session.take_settings()

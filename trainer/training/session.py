@@ -79,6 +79,7 @@ class Session(Standing):
     generators: Generators = field(default_factory=Generators)
     changes: dict[str, Any] = field(default_factory=dict)
     fixed: frozenset[str] = frozenset()  # parameters that the model itself has frozen
+    default_threads: int = 0  # what training.threads = 0 stands for
     thread_tuner: ThreadTuner | None = None  # on a CPU
 
     def __post_init__(self) -> None:

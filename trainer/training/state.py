@@ -14,7 +14,7 @@ from gradtop.trainer.record.streams.registry import LOSS, LR
 from gradtop.trainer.runtime.threads import use_threads
 from gradtop.trainer.training.class_rows import CLASS_NAMES, numbered_names
 
-ENCODING = "encoding"  # in a checkpoint
+ENCODING, DEFAULT_THREADS = "encoding", "default_threads"  # in a checkpoint
 NOT_MEASURED = ("sampler", "workers", "prefetch")  # of the section data: what the validation loss does not depend on
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def training_state(session: Session) -> State:
             "evaluated": session.evaluated,
             "changes": session.changes,
             "last_set": session.control.last_set,
+            DEFAULT_THREADS: session.default_threads,
             "tuned_threads": session.thread_tuner.chosen if session.thread_tuner is not None else 0,
             **{name: part.state_dict() for name, part in parts(session).items()},
             # What is shown of a run that ends before its next step.

@@ -140,7 +140,7 @@ def tune_threads(session: Session) -> None:
     changed = tuned.threads != tuned.before
     changes, old = ({key: tuned.threads}, {key: tuned.before}) if changed else ({}, {})
     if changed:
-        use_threads(tuned.threads)
+        use_threads(tuned.threads or session.default_threads)
         session.progress.update(threads=torch.get_num_threads())
     session.writer.event(
         EventKind.THREADS,

@@ -15,8 +15,9 @@ from gradtop.trainer.models.pruned import PRUNING, SHAPES
 from gradtop.trainer.models.quantized import ACTIVATIONS, QUANTIZATION, with_float_weights
 from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.errors import UserError
+from gradtop.trainer.training.state import DEFAULT_THREADS
 
-KEPT = ("step", "epoch", "changes", "found", "task", "tuned_threads")  # of the checkpoint, beside its weights
+KEPT = ("step", "epoch", "changes", "found", "task", "tuned_threads", DEFAULT_THREADS)  # of the checkpoint, beside its weights
 
 
 def write_quantized(run: Run, method: str) -> dict[str, Any]:
