@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 import torch
@@ -37,6 +38,14 @@ def truncated(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-300])
 
 
+def flipped(path: Path) -> None:
+    saved(lambda state: state)(path)
+    data = bytearray(path.read_bytes())
+    with ZipFile(path) as archive:
+        data[archive.getinfo("w/data/0").header_offset + 100] ^= 1
+    path.write_bytes(data)
+
+
 def quantised(value: Tensor) -> Tensor:
     return torch.quantize_per_tensor(value.float(), 0.1, 0, torch.qint8)
 
@@ -48,7 +57,8 @@ HOSTILE: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "nothing, as safetensors": ("w.safetensors", Path.touch, "is empty"),
     "a folder": ("w.pt", Path.mkdir, "is a folder; a file is expected"),
     "no file": ("w.pt", lambda path: None, "there is no file"),
-    "a part of a file": ("w.pt", truncated, "cannot be read as a state dict; it may be damaged"),
+    "a part of a file": ("w.pt", truncated, r"cannot be read as a state dict \(the file is cut short, or no checkpoint\)"),
+    "a bit flipped": ("w.pt", flipped, r"cannot be read as a state dict \(damaged: what it holds in w/data/0 is not what was written there\)"),
     "a text": ("w.pt", lambda path: path.write_text("hello world\n"), "is no state dict that torch.save wrote"),
     "a picture": ("w.pt", lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"0" * 99), "is no state dict that torch.save wrote"),
     "a text, as safetensors": ("w.safetensors", lambda path: path.write_text("hello world\n"), "it may be damaged"),

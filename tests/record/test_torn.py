@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -261,6 +263,58 @@ def test_a_schema_that_is_not_known_is_said_and_the_rest_is_read(tmp_path: Path,
     assert "steps.1" in reader.unreadable
     assert reader.count == 10
     assert len(reader.series("v0").x) == 10
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        pytest.param({"more": dict.fromkeys(map(str, range(800_000)))}, "steps.1.json cannot be read: it has more than 750,000 values", id="keys"),
+        pytest.param({"extra": [[[]] * 3] * 200_000}, "steps.1.json cannot be read: it has more than 750,000 values", id="lists"),
+        pytest.param({"more": "x" * (17 << 20)}, "steps.1.json cannot be read: it is larger than 16384 KiB", id="a text"),
+    ],
+)
+def test_a_schema_that_takes_long_is_not_parsed_and_said(tmp_path: Path, content: dict[str, object], why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run(tmp_path)
+    write_segment(run, [(step, 0.0, 1.0) for step in range(10)])
+    path = run.streams / "steps.1.json"
+    path.write_text(json.dumps({**SCHEMA, **content}))
+    parsed: list[int] = []
+    real = json.loads
+
+    def loads(text: str) -> object:
+        parsed.append(len(text))
+        return real(text)
+
+    monkeypatch.setattr(json, "loads", loads)
+    reader = read(run)
+    assert (reader.unreadable, reader.count) == (why, 10)
+    assert max(parsed) < 1000
+
+
+def test_a_schema_of_more_columns_than_are_read_says_how_many(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    columns = [{"name": name} for name in ("step", "time", *map(str, range(150_000)))]
+    (run.streams / "steps.0.json").write_text(json.dumps({**SCHEMA, "columns": columns, "record_size": 8 * len(columns)}))
+    assert read(run).unreadable == "steps.0.json has 150,002 columns; at most 150,000 are read"
+
+
+def test_a_schema_that_may_not_be_read_is_said_until_it_may_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run(tmp_path)
+    write_segment(run, [(step, 0.0, 1.0) for step in range(10)])
+    reader, schema = RunReader(run).stream("steps"), str(run.streams / "steps.0.json")
+    real = os.open
+
+    def refused(path: str | Path, *words: Any, **more: Any) -> int:
+        if str(path) == schema:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), schema)  # as root there is none
+        return real(path, *words, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refused)
+        reader.refresh()
+        assert (reader.count, reader.unreadable) == (0, "steps.0.json cannot be read: Permission denied")
+    reader.refresh()
+    assert (reader.count, reader.unreadable) == (10, "")
 
 
 def test_a_schema_nested_too_deeply_is_said(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import io
 import math
 import os
 import re
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +29,7 @@ from gradtop.trainer.checkpoint.sidecar import (
     write_said,
     write_sidecar,
 )
-from gradtop.trainer.record.checkpoint_file import replacing, why_no_checkpoint
+from gradtop.trainer.record.checkpoint_file import damaged_part, replacing, why_not_loaded
 from gradtop.trainer.record.files import open_regular
 from gradtop.trainer.record.writing import remove, rename, replace_whole, unlink
 from gradtop.trainer.runtime.errors import UserError
@@ -175,7 +174,7 @@ def load(path: Path, *, mapped: bool = False, checked: bool = False) -> State:
         raise _cannot_be_read(path, error, "not a regular file") from error
     with os.fdopen(descriptor, "rb") as file:
         try:
-            damaged = "" if mapped and not checked else _damaged(file)
+            damaged = "" if mapped and not checked else damaged_part(path)
             state = torch.load(path if mapped else file, map_location="cpu", weights_only=True, mmap=mapped)
         except EOFError as error:
             raise UserError(f"the checkpoint {path.name} cannot be read (empty or cut short)") from error
@@ -183,25 +182,14 @@ def load(path: Path, *, mapped: bool = False, checked: bool = False) -> State:
             # It looks for the end of the archive before the beginning of the file.
             raise _cannot_be_read(path, error, "cut short") from error
         except Exception as error:
-            raise UserError(f"the checkpoint {path.name} cannot be read ({why_no_checkpoint(path) or _first_line(error)})") from error
+            raise UserError(f"the checkpoint {path.name} cannot be read ({why_not_loaded(path, error)})") from error
     if damaged:
-        raise UserError(f"the checkpoint {path.name} cannot be read (damaged: what it holds in {damaged} is not what was written there)")
+        raise UserError(f"the checkpoint {path.name} cannot be read ({damaged})")
     if not isinstance(state, dict) or not isinstance(state.get("step"), int):
         raise UserError(f"the checkpoint {path.name} is not one that gradtop wrote")
     if state.get("format") != FORMAT:
         raise UserError(f"the checkpoint {path.name} has the format {state.get('format')}, this version reads {FORMAT}")
     return state
-
-
-def _damaged(file: BinaryIO) -> str:
-    """The first part of the archive whose bytes have another checksum than those that were written, which torch does not look at."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            return archive.testzip() or ""
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError):
-        return ""  # torch says in its own words why it is none
-    finally:
-        file.seek(0)
 
 
 def _cannot_be_read(path: Path, error: OSError, invalid: str) -> UserError:

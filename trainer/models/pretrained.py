@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,13 @@ from torch import Tensor, nn
 
 from gradtop.trainer.models.init_config import Which
 from gradtop.trainer.models.matching import match, several, strange
+from gradtop.trainer.record.checkpoint_file import damaged_part, stored_object, why_not_loaded
 from gradtop.trainer.runtime.errors import UserError
 
 # Keys under which well-known programs save a state dict.
 _INSIDE = ("model", "state_dict", "model_state_dict")
 # Prefixes of DataParallel, torch.compile and well-known trainers.
 _BEFORE = ("module.", "_orig_mod.", "model.")
-# torch names what it refuses to unpickle so.
-_OBJECT = re.compile(r"GLOBAL (\S+)")
 # Under which well-known programs save the average of a model beside it.
 _AVERAGES = ("ema", "model_ema")
 
@@ -68,6 +66,8 @@ def read_state_dict(path: Path, which: Which = "auto") -> tuple[dict[str, Tensor
         found = _read(path)
     except Exception as error:
         raise UserError(f"init.pretrained: {path} {_why(path, error)}") from error
+    if damaged := damaged_part(path):
+        raise UserError(f"init.pretrained: {path} cannot be read as a state dict ({damaged})")
     average = None if which == "raw" else _average(found)
     if which == "ema" and average is None:
         raise UserError(f"init.pretrained_weights is ema, and {path} holds no EMA of its weights; set it to auto or raw")
@@ -97,10 +97,12 @@ def _why(path: Path, error: Exception) -> str:
         return f"cannot be read ({error.strerror or error})"
     if not path.stat().st_size:
         return "is empty"
-    if found := _OBJECT.search(str(error)):
-        return f"holds more than tensors ({found[1][:100]}), which could run code and is not loaded; save the state_dict() of the model alone"
+    if found := stored_object(error):
+        return f"holds more than tensors ({found}), which could run code and is not loaded; save the state_dict() of the model alone"
     if isinstance(error, pickle.UnpicklingError | LookupError) or "TorchScript" in str(error):
         return "is no state dict that torch.save wrote"
+    if path.suffix != ".safetensors":
+        return f"cannot be read as a state dict ({why_not_loaded(path, error)})"
     first = str(error).partition(". ")[0].partition("\n")[0].rstrip(".") or type(error).__name__
     return f"cannot be read as a state dict; it may be damaged ({first})"
 

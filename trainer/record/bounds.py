@@ -21,6 +21,7 @@ CONFIG = 256 << 10  # bytes of run.toml: a parser in Python takes a second for a
 DOTS = 64  # in one line of it before the value: the parser's work is the square of a key's depth
 TEXT = 64 << 10  # characters
 NAME = 1000  # characters of a key, a parameter, a column
+VALUES = 750_000  # of a JSON file: to parse and bound more of them takes a second
 DEPTH = 24  # lists and tables in one another
 ITEMS = 100_000  # of a list of texts or changes
 DIMENSIONS = 64  # of a tensor in PyTorch
@@ -34,6 +35,10 @@ Made = TypeVar("Made")
 
 class Unreadable(RecordError):
     """A file of a run cannot be read; the message has its name and the reason."""
+
+
+class TooManyValues(ValueError):
+    """JSON of more than `VALUES` values; the message says so."""
 
 
 def text(value: object, limit: int = TEXT) -> str | None:
@@ -196,7 +201,9 @@ def bounded(value: Any) -> Any:
 
 
 def parse_json(data: bytes) -> Any:
-    """Raises ValueError for what is no JSON, or is nested too deeply to be parsed. Use `bounded` on what is not read field by field."""
+    """Raises ValueError for what is no JSON, is nested too deeply to be parsed, or has too many values. Use `bounded` on what is not read field by field."""
+    if len(data) > VALUES and sum(map(data.count, (b",", b"[", b"{"))) > VALUES:
+        raise TooManyValues(f"it has more than {VALUES:,} values")
     try:
         return json.loads(data.decode("utf-8", "replace"))
     except RecursionError:
@@ -213,6 +220,8 @@ def read_seen_note(path: str | os.PathLike[str]) -> tuple[dict[str, Any], os.sta
     data, seen = read_seen_bytes(path, NOTE)
     try:
         found = parse_json(data)
+    except TooManyValues as error:
+        raise unreadable(path, str(error)) from None
     except ValueError:
         raise unreadable(path, "it is empty" if not data.strip(b"\0 \n") else "it is not JSON") from None
     if not isinstance(found, dict):

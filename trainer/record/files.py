@@ -42,12 +42,12 @@ def read_seen(path: str | os.PathLike[str], *, limit: int = LARGEST, own: bool =
     descriptor, found = open_seen(path, own=own, folder=folder)
     try:
         data = os.read(descriptor, AT_ONCE)  # of most files all
-        if len(data) == AT_ONCE:
+        if len(data) == AT_ONCE and found.st_size <= limit:
             with open(descriptor, "rb", closefd=False) as file:
                 data += file.read(limit + 1 - len(data))
     finally:
         os.close(descriptor)
-    if len(data) > limit:
+    if max(len(data), found.st_size) > limit:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), os.fspath(path))
     return data, found
 

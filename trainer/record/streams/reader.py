@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from gradtop.trainer.record.bounds import Unreadable
 from gradtop.trainer.record.files import Stamp, look
 from gradtop.trainer.record.layout import Run
 from gradtop.trainer.record.streams.registry import ALL, REGISTRY, STEP, TIME, UNAVAILABLE, Column, without_parameter
@@ -110,7 +111,9 @@ class StreamReader:
                 segments[number] = known if known and known.is_same() else Segment(self._folder / f"{self.stem}.{number}")
             except UnknownSchema as error:
                 refused[number] = str(error)
-            except (OSError, ValueError):
+            except Unreadable as error:
+                refused[number], self._half_made = str(error), True
+            except ValueError:
                 refused[number] = f"{self.stem}.{number}.json is not whole"
                 self._half_made = True  # look again next time
         self.unreadable = "; ".join(refused.values())

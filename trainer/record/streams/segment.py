@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from gradtop.trainer.record import bounds
 from gradtop.trainer.record.bounds import LATEST, WHOLE
-from gradtop.trainer.record.files import identity, look, open_regular, read_file
+from gradtop.trainer.record.files import LARGEST, identity, look, open_regular, read_file
 from gradtop.trainer.record.streams.registry import Column
 from gradtop.trainer.record.streams.rollup import (
     FAN,
@@ -32,7 +32,7 @@ from gradtop.trainer.record.streams.rollup import (
 from gradtop.trainer.record.streams.segment_writer import FORMAT, HEAD
 
 BLOCK = 1 << 18  # bytes read at a time
-MOST_COLUMNS = 200_000
+MOST_COLUMNS = 150_000
 SPANS = {1: FAN, 2: FAN * FAN}  # records under one record of a level of the rollup
 
 Values: TypeAlias = Sequence[float]
@@ -44,30 +44,36 @@ class UnknownSchema(Exception):
 
 
 def _columns(found: object) -> tuple[Column, ...] | None:
-    if not isinstance(found, list) or len(found) > MOST_COLUMNS or not all(isinstance(each, dict) and isinstance(each.get("name"), str) for each in found):
+    if not isinstance(found, list) or not all(isinstance(each, dict) and isinstance(each.get("name"), str) for each in found):
         return None
-    return tuple([Column(c["name"][: bounds.NAME], bounds.name(c.get("unit")) or "", c.get("sparse") is True) for c in found])
+    return tuple([Column(bounds.name(c["name"]) or "", bounds.name(c.get("unit")) or "", c.get("sparse") is True) for c in found])
 
 
 class Segment:
     """The records of one writing process. No file stays open: a replaced file is noticed, and there may be many runs."""
 
     def __init__(self, base: Path) -> None:
-        """Raises UnknownSchema for a schema of another version, OSError or ValueError where files are missing or incomplete yet."""
+        """Raises UnknownSchema for a schema of another version or beyond bounds, Unreadable or ValueError where files are missing or incomplete yet."""
         self._schema_path = base.with_name(f"{base.name}.json")
-        self._schema_seen = identity(look(self._schema_path))
-        self._schema = read_file(self._schema_path)
-        schema = bounds.bounded(bounds.parse_json(self._schema))
+        self._schema, seen = bounds.read_seen_bytes(self._schema_path, LARGEST)
+        self._schema_seen = identity(seen)
+        try:
+            schema = bounds.parse_json(self._schema)
+        except bounds.TooManyValues as error:
+            raise UnknownSchema(f"{base.name}.json cannot be read: {error}") from None
         version = schema.get("format") if isinstance(schema, dict) else None
         if not isinstance(schema, dict) or version != FORMAT:
             raise UnknownSchema(f"{base.name} has format {str(version)[:40]}; this gradtop reads {FORMAT}. A newer gradtop may read it.")
-        columns, first = _columns(schema.get("columns")), bounds.count(schema.get("first_step", 0))
+        listed = schema.get("columns")
+        if isinstance(listed, list) and len(listed) > MOST_COLUMNS:
+            raise UnknownSchema(f"{base.name}.json has {len(listed):,} columns; at most {MOST_COLUMNS:,} are read")
+        columns, first = _columns(listed), bounds.count(schema.get("first_step", 0))
         if columns is None or first is None:
             raise UnknownSchema(f"{base.name}.json does not list its columns")
         self.size, self.first_step = 8 * len(columns), float(first)
         if schema.get("record_size") != self.size or [c.name for c in columns[:2]] != [c.name for c in HEAD]:
             raise UnknownSchema(f"the columns and the record size in {base.name}.json do not match")
-        extra = schema.get("extra")
+        extra = bounds.bounded(schema.get("extra"))
         self.columns = columns
         self.places = {column.name: place for place, column in enumerate(columns)}
         self.extra: Mapping[str, object] = extra if isinstance(extra, dict) else {}
