@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -224,7 +224,7 @@ def as_of(run: Run, step: int, folder: Path) -> Run:
             file.write_bytes(file.read_bytes()[: kept * segment.size])
     then = RunFolder(target)
     status = read_status(run)
-    write_status(then, replace(status, state=RunState.STOPPED, step=step, error="", stopped_early=0, seconds=status.seconds * step / max(1, status.step)))
+    write_status(then, status._replace(state=RunState.STOPPED, step=step, error="", stopped_early=0, seconds=status.seconds * step / max(1, status.step)))
     return then
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
@@ -16,12 +15,12 @@ LARGEST = 1 << 16  # bytes
 MODIFIERS = ("ctrl+", "shift+", "alt+")
 
 
-@dataclass(frozen=True)
 class Keymap:
     """`overrides` are keys by id, in Textual's names. `problems` says what is wrong with the file; then there are no keys."""
 
-    overrides: Mapping[str, str] = field(default_factory=dict)
-    problems: tuple[str, ...] = ()
+    def __init__(self, overrides: Mapping[str, str] | None = None, problems: tuple[str, ...] = ()) -> None:
+        self.overrides = overrides or {}
+        self.problems = problems
 
     @cached_property
     def table(self) -> tuple[Key, ...]:

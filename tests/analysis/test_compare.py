@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from gradtop.trainer.analysis.compare import compare, difference_text, nested, seed_family
@@ -80,7 +79,7 @@ def family(runs: Path, run: Run) -> set[str]:
 def test_a_parent_that_was_changed_live_is_no_seed_of_its_children_nor_are_those_that_took_the_change_over(tmp_path: Path) -> None:
     first, second, third = seeds(tmp_path, "run", [0.5, 0.6, 0.7])
     assert family(tmp_path, first) == family(tmp_path, third) == {"run", "run-1", "run-2"}
-    write_status(first, replace(read_status(first), changes={"optimizer.lr": 7.0}))
+    write_status(first, read_status(first)._replace(changes={"optimizer.lr": 7.0}))
     after = made(tmp_path, "after", 0.4, lr=7.0, seed=9, parent=first)
     assert family(tmp_path, first) == {"run"}
     assert family(tmp_path, second) == {"run-1", "run-2"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,7 +52,7 @@ def test_only_the_death_of_the_process_that_wrote_the_status_is_told(run: Run) -
     assert told(run) == "killed by SIGKILL"
     assert told(run, RunState.DONE) == ""
     status = read_status(run)
-    write_status(run, replace(status, pid_started=status.pid_started + 1))
+    write_status(run, status._replace(pid_started=status.pid_started + 1))
     assert told(run) == ""
 
 
@@ -64,7 +63,7 @@ def test_nonsense_is_no_death(run: Run, nonsense: str) -> None:
 
 
 def test_a_host_that_was_restarted_is_named(run: Run) -> None:
-    write_status(run, replace(read_status(run), boot="another/1"))
+    write_status(run, read_status(run)._replace(boot="another/1"))
     assert told(run) == "its host was restarted"
 
 

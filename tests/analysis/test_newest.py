@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,7 +61,7 @@ def test_its_best_evaluation_may_be_newer_than_its_status(tmp_path: Path) -> Non
     index = RunIndex(tmp_path)
     index.refresh()
     (row,) = index.rows(RunsView())
-    assert replace(row.status, updated=0.0) == replace(status, updated=0.0)
+    assert row.status._replace(updated=0.0) == status._replace(updated=0.0)
     (died,) = [finding for finding in report(reader).findings if finding.name == "died"]
     assert died.evidence["step"] == status.step == STEPS_PER_EPOCH - 10 + BEHIND - 1
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import pytest
 
@@ -54,7 +53,7 @@ def test_runs_that_were_started_from_one_file_with_different_seeds_are_one_famil
         "short-2": begun("digits.toml", epochs=3, seed=2),
         "shorter": begun("digits.toml", epochs=2),
         "other": begun("other.toml", seed=3),
-        "fork": replace(begun("digits.toml", seed=5), parent_checkpoint="step-000100.pt"),
+        "fork": begun("digits.toml", seed=5)._replace(parent_checkpoint="step-000100.pt"),
         "lr-1": child("plain", SEED, "optimizer.lr"),
         "lr-2": child("plain", SEED, "optimizer.lr"),
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,7 +65,7 @@ class Trained:
         reader = reader or self.reader
         host, boot = this_host()
         status = Status(state=RunState.TRAINING, host=host, boot=boot, device="cpu", steps=self.steps, step=self.step, seconds=self.seconds, steps_per_epoch=self.per_epoch)
-        write_status(self.run, replace(status, pid=1, pid_started=process_start(1), updated=NOW))
+        write_status(self.run, status._replace(pid=1, pid_started=process_start(1), updated=NOW))
         reader.refresh()
         reader.stream(STEPS).refresh()
         return pace_of(reader)
@@ -240,7 +239,7 @@ def test_the_finding_has_figures_and_advice(tmp_path: Path) -> None:
     run.reader.state = RunState.TRAINING  # whatever process 1 is to the user who tests
     (finding,) = (each for each in report(run.reader).findings if each.name == "pace-fell")
     assert (finding.severity, finding.sentence) == ("warning", "pace fell to 1/10: 100 samples/s in the last minute, 1k at its best")
-    run.reader.status = replace(run.reader.status, tokens_per_sample=64)
+    run.reader.status = run.reader.status._replace(tokens_per_sample=64)
     (finding,) = (each for each in report(run.reader).findings if each.name == "pace-fell")
     assert finding.sentence == "pace fell to 1/10: 6.4k tokens/s in the last minute, 64k at its best"
 
@@ -251,10 +250,10 @@ def test_the_advice_names_the_runs_beside_with_their_threads(tmp_path: Path) -> 
     host, boot = this_host()
     status = Status(state=RunState.TRAINING, host=host, boot=boot, pid=os.getpid(), pid_started=process_start(os.getpid()), device="cpu", threads=2, updated=time.time())
     write_status(other, status)
-    text = advice(run.run, replace(status, threads=2))
+    text = advice(run.run, status._replace(threads=2))
     assert f"{other.id} (2 threads) trains on the same" in text
     assert "training.threads=" in text
-    assert "GPU" in advice(run.run, replace(status, device="cuda:0"))
+    assert "GPU" in advice(run.run, status._replace(device="cuda:0"))
 
 
 def test_without_a_recorded_pace_the_time_left_follows_the_mean(tmp_path: Path) -> None:

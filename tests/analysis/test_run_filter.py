@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,7 +50,7 @@ deterministic = true
 
 def made(runs: Path, name: str, *, lr: float = 1e-3, data: str = "digits", created: float = NOW, **status: object) -> Run:
     run = new_run(runs, TOML.format(lr=lr, data=data), {"name": name, "created": created}, name=name, now=created)
-    write_status(run, replace(Status(state=RunState.DONE, started=created, updated=created, model="mlp"), **status))  # type: ignore[arg-type]
+    write_status(run, Status(state=RunState.DONE, started=created, updated=created, model="mlp")._replace(**status))  # type: ignore[arg-type]
     return run
 
 
@@ -168,7 +167,7 @@ def test_a_live_change_counts_and_what_was_looked_up_before_it_does_not(runs: Pa
     index.gather(view)
     assert not index.rows(view)
     (slow,) = (row.run for row in index.rows(RunsView()) if row.name == "slow")
-    write_status(slow, replace(read_status(slow), changes={"optimizer.lr": 7.0}))
+    write_status(slow, read_status(slow)._replace(changes={"optimizer.lr": 7.0}))
     index.look_again(slow)
     assert index.refresh()
     assert [row.name for row in index.rows(view)] == ["slow"]

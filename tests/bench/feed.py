@@ -6,7 +6,6 @@ import math
 import os
 import random
 import time
-from dataclasses import replace
 
 from gradtop.trainer.record import Column, Run, SegmentWriter, StreamWriter, read_status
 from gradtop.trainer.record.status import process_start
@@ -60,7 +59,7 @@ class Feed:
         self._writer.open(STEPS, first_step=steps + 1)
         self._writer.open(LAYERS, self._columns, first_step=steps + 1, extra=layer_table())
         self._writer.open(HISTOGRAMS, [*columns_of(HISTOGRAMS), *map(Column, bins(BINS))], first_step=steps + 1, extra={"parameters": names})
-        self._status = replace(read_status(self.run), pid=os.getpid(), pid_started=process_start(os.getpid()))
+        self._status = read_status(self.run)._replace(pid=os.getpid(), pid_started=process_start(os.getpid()))
         self._next_beat = self._next_measure = 0.0
 
     def _write_history(self, steps: int) -> None:
@@ -116,7 +115,7 @@ class Feed:
         """The heartbeat, twice a second."""
         now = time.time()
         self._next_beat = time.monotonic() + BEATS
-        self._status = replace(self._status, step=self.step, seconds=float(self.step), updated=now, loss=self.loss(self.step))
+        self._status = self._status._replace(step=self.step, seconds=float(self.step), updated=now, loss=self.loss(self.step))
         self._writer.status(self._status)
 
     def advance(self, terminal: Terminal, seconds: float, *, every: float = 0.0) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -219,11 +218,11 @@ def test_while_data_are_prepared_the_line_says_how_far_and_how_long(living: tupl
     output.environment.cache_clear()
     preparing = {"doing": "looking through the masks", "done": 200, "of": 800, "since": 10.0, "at": 20.0}
     grower.status("starting", updated=time.time())
-    write_status(run, replace(read_status(run), preparing=preparing))
+    write_status(run, read_status(run)._replace(preparing=preparing))
 
     def train() -> None:
         grower.status("training", updated=time.time())
-        write_status(run, replace(read_status(run), preparing=preparing))
+        write_status(run, read_status(run)._replace(preparing=preparing))
 
     assert told(run, train, lambda: grower.status("done")) == 0
     assert "\r\x1b[K25 %  looking through the masks: 200 of 800, 0:30 left" in terminal.text
@@ -253,7 +252,7 @@ def test_watch_prefers_the_newest_run_that_lives(runs: Path, capsys: pytest.Capt
 
 def test_the_last_lines_say_what_is_wrong_with_the_run(gradtop: Gradtop, tmp_path: Path) -> None:
     run, _ = fake_run(tmp_path / "runs", "calm-ibex", state="died", steps=300)
-    write_status(run, replace(read_status(run), dropped=12))
+    write_status(run, read_status(run)._replace(dropped=12))
     said = gradtop("watch", "calm-ibex")
     assert said.code == 1
     assert "\n  ▲ 12 records were lost: the curves have gaps" in said.err

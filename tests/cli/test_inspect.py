@@ -6,7 +6,6 @@ import csv
 import json
 import os
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -171,11 +170,11 @@ def test_ls_filters_and_sorts_and_says_what_is_wrong_with_either(gradtop: Gradto
 
 def test_show_tells_what_was_changed_live_beside_what_the_run_began_with(gradtop: Gradtop, runs: Path) -> None:
     run = find_run(runs, "tidy-wren")
-    write_status(run, replace(read_status(run), changes={"optimizer.lr": 3e-4, "freeze.kind": "pattern", "freeze.patterns": ["stem.*"]}))
+    write_status(run, read_status(run)._replace(changes={"optimizer.lr": 3e-4, "freeze.kind": "pattern", "freeze.patterns": ["stem.*"]}))
     found = json.loads(gradtop("show", "tidy-wren", "--json").out)
     assert (found["run_toml"]["optimizer"]["lr"], found["config"]["optimizer"]["lr"]) == (1e-3, 3e-4)
     assert found["config"]["freeze"] == {"kind": "pattern", "patterns": ["stem.*"]}
-    write_status(run, replace(read_status(run), changes={**read_status(run).changes, "optimizer.weight_decay": 0.01}))
+    write_status(run, read_status(run)._replace(changes={**read_status(run).changes, "optimizer.weight_decay": 0.01}))
     assert "  changed live  optimizer.lr 1e-3 → 3e-4, freeze.kind pattern, freeze.patterns [stem.*]\n" in gradtop("show", "tidy-wren").out
 
 

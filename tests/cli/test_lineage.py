@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Run]]:
     def as_if(way: str, state: str) -> None:
         def start(run: Run, *, resume: bool = False, server: bool = True) -> None:
             found.append((way, run))
-            write_status(run, replace(read_status(run), state=RunState(state)))
+            write_status(run, read_status(run)._replace(state=RunState(state)))
 
         monkeypatch.setattr(launch, f"{way}_worker", start)
 
@@ -166,7 +165,7 @@ def test_queue_has_the_run_wait_in_line(gradtop: Gradtop, parent: Run, started: 
 
 
 def test_a_stopped_run_waits_in_line_to_be_resumed(gradtop: Gradtop, parent: Run, started: list[tuple[str, Run]]) -> None:
-    write_status(parent, replace(read_status(parent), state=RunState.STOPPED))
+    write_status(parent, read_status(parent)._replace(state=RunState.STOPPED))
     assert gradtop("resume", "base", "--queue", "--detach").code == 0
     assert started == [("queue", parent)]
 
@@ -234,7 +233,7 @@ def test_diff_shows_what_differs_side_by_side(gradtop: Gradtop, parent: Run) -> 
 def test_diff_and_the_screen_tell_the_same_with_what_was_changed_live(gradtop: Gradtop, parent: Run) -> None:
     gradtop("rerun", "base", "lr=1e-4", "--name", "child", "--detach")
     child = list_runs(parent.path.parent)[0]
-    write_status(child, replace(read_status(child), changes={"schedule.kind": "constant", "optimizer.betas": [0.8, 0.99]}, best_val_loss=0.25))
+    write_status(child, read_status(child)._replace(changes={"schedule.kind": "constant", "optimizer.betas": [0.8, 0.99]}, best_val_loss=0.25))
     found = compare(parent, child)
     rows = [re.split(r"\s{2,}", line.strip()) for line in gradtop("diff", "base", "child").out.splitlines()]
     told = (*found.results, *(pair for _depth, pair in nested(found.settings) if pair.one))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -154,7 +153,7 @@ def test_diff_says_over_the_seeds_whether_a_difference_exceeds_their_noise(gradt
             changes = [("training.seed", 0, seed)] if first else []
             run, grower = fake_run(tmp_path / "runs", f"{name}-{seed}", state="done", steps=200, epochs=2, parent=first, changes=changes)
             grower.close()
-            write_status(run, replace(read_status(run), best_val_loss=loss))
+            write_status(run, read_status(run)._replace(best_val_loss=loss))
             first = first or run
     out = gradtop("diff", "slow-0", "fast-1").out
     assert "mean best val loss: 0.5" in out

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,7 +63,7 @@ def test_a_mistake_is_told_at_once(gradtop: Gradtop, living: tuple[Run, Grower],
 def test_what_was_changed_before_counts(gradtop: Gradtop, living: tuple[Run, Grower]) -> None:
     run, _ = living
     changes = {"freeze.kind": "pattern", "freeze.patterns": ["a.*"]}
-    write_status(run, replace(read_status(run), changes=changes, updated=time.time()))
+    write_status(run, read_status(run)._replace(changes=changes, updated=time.time()))
     with FakeWorker(*living) as worker:
         assert gradtop("set", "last", "freeze.patterns=b.*").code == 0
     assert worker.seen == [("set", {"changes": {"freeze.patterns": ["b.*"]}})]
@@ -73,7 +72,7 @@ def test_what_was_changed_before_counts(gradtop: Gradtop, living: tuple[Run, Gro
 def test_what_a_new_learning_rate_makes_of_the_one_of_now_is_said_before_it_is_sent(gradtop: Gradtop, living: tuple[Run, Grower]) -> None:
     run, _ = living
     run.config.write_text(dump_config(parse_config('[data]\nkind = "fake"\n[optimizer]\nlr = 1e-2\n[schedule]\nkind = "cosine"\nmin_lr = 1e-5\n')))
-    write_status(run, replace(read_status(run), lr=4e-3, updated=time.time()))
+    write_status(run, read_status(run)._replace(lr=4e-3, updated=time.time()))
     with FakeWorker(*living, consequence="the learning rate would change"):
         said = gradtop("set", "last", "lr=5e-3")
     assert said.out == "quiet-heron: learning rate now 4e-3 → 2e-3 (scaled), min_lr 1e-5 → 5e-6: the whole schedule is scaled, its warm-up included\n"

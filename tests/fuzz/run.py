@@ -18,7 +18,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +113,7 @@ class Place:
             append_event(self.run, kind, time=1.8e9, **{name: OF_EVENTS.get(name, 3) for name in names})
         append_event(self.run, "of_a_later_version", time=1.8e9, step=80, table={"a": [1, {"b": None}]}, message="text")
         costs = {f"{stream}.{figure}": 0.01 for stream in REGISTRY for figure in ("share", "every")}
-        write_status(self.run, replace(read_status(self.run), monitoring=costs, device="cuda:0", threads=2, changes={"optimizer.lr": 0.1}))
+        write_status(self.run, read_status(self.run)._replace(monitoring=costs, device="cuda:0", threads=2, changes={"optimizer.lr": 0.1}))
         facts = DataFacts((50, 40, 60), 150, True, 0.1, 0.3, 0.0, 1.0, 1.1, 1.2)
         self.run.data.write_text(json.dumps({"fingerprint": "0" * 64, FACTS: facts.record()}))
         put_profile(self.run, profile(notes=("a note",)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +63,7 @@ def test_whatever_stands_in_place_of_its_files_a_run_is_read(tmp_path: Path, wha
 
 def test_a_run_that_began_after_its_last_step_has_no_findings_by_its_length(tmp_path: Path) -> None:
     place = Place(tmp_path)
-    write_status(place.run, replace(read_status(place.run), began=10_000, skipped_steps=50))
+    write_status(place.run, read_status(place.run)._replace(began=10_000, skipped_steps=50))
     assert not list(read_everything(commands(place.run, place.other, place.out, 0.5), SLOWEST))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,5 +95,5 @@ def test_lists_and_events_tell_it_in_a_few_words() -> None:
 def test_a_line_of_memory_that_begins_below_zero_has_no_fixed_share(tmp_path: Path) -> None:
     reader = RunReader(new_run(tmp_path, "", {}))
     for fixed, said in ((-1000.0, "1.0 KiB per sample, of 1.0 MiB"), (2048.0, "2.0 KiB + 1.0 KiB per sample, of 1.0 MiB")):
-        reader.status = replace(reader.status, result={"memory_per_sample": 1024.0, "memory_fixed": fixed, "memory_free": float(1 << 20)})
+        reader.status = reader.status._replace(result={"memory_per_sample": 1024.0, "memory_fixed": fixed, "memory_free": float(1 << 20)})
         assert dict(lines(reader))["memory"] == f"{said} that may be used"

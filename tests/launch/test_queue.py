@@ -44,14 +44,13 @@ esac
 shift 3
 exec {python} -P - "$@" <<'END'
 import sys, time
-from dataclasses import replace
 from pathlib import Path
 from gradtop.trainer.record import Run, RunState, read_status, write_status
 run = Run(sys.argv[1])
 (run.path / "told.txt").write_text(" ".join(sys.argv[2:]))
 with (run.path.parent / "order.txt").open("a") as file:
     file.write(run.id.split("-")[-1] + "\\n")
-write_status(run, replace(read_status(run), state=RunState.DONE, queued=0.0))
+write_status(run, read_status(run)._replace(state=RunState.DONE, queued=0.0))
 END
 """
 

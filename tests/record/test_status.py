@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ NOW = 1_795_000_000.0
 def status_of(pid: int, **fields: object) -> Status:
     host, boot = this_host()
     status = Status(state=RunState.TRAINING, pid=pid, pid_started=process_start(pid), host=host, boot=boot, updated=NOW)
-    return replace(status, **fields)  # type: ignore[arg-type]
+    return status._replace(**fields)  # type: ignore[arg-type]
 
 
 def elsewhere(**fields: object) -> Status:

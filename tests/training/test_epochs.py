@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,7 +89,7 @@ def test_a_run_whose_last_step_is_put_behind_it_is_whole_and_leaves_its_last_che
 def test_the_best_figures_name_their_epochs(tmp_path: Path) -> None:
     status = Status(best=0.04, best_val_loss=0.04, best_epoch=2, best_loss_epoch=2, best_val_accuracy=0.9889, best_accuracy_epoch=4, accuracy_at_best=0.95)
     assert best_text(status) == "val loss 0.04 (epoch 2), accuracy 0.9889 (epoch 4)"
-    text = replace(status, tokens_per_sample=64, metrics_at_best={"perplexity": 1.04})
+    text = status._replace(tokens_per_sample=64, metrics_at_best={"perplexity": 1.04})
     assert best_text(text) == "val loss 0.04, perplexity 1.04 (epoch 2)"
     assert best_text(Status(best=0.04, best_val_loss=0.04, best_epoch=2, best_loss_epoch=2, best_val_accuracy=0.9, best_accuracy_epoch=2)) == "val loss 0.04, accuracy 0.9000 (epoch 2)"
     assert best_text(Status()) == ""

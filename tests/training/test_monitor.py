@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -105,7 +104,7 @@ def test_a_run_by_its_accuracy_says_so_wherever_it_says_best(tmp_path: Path, cap
 def test_runs_of_different_metrics_are_not_ranked_against_each_other(tmp_path: Path) -> None:
     for number, (metric, mode, best) in enumerate([("accuracy", "max", 0.7), ("loss", "min", 0.8), ("accuracy", "max", 0.9), ("loss", "min", 0.1)]):
         run = new_run(tmp_path, "", {})
-        write_status(run, replace(Status(), state=RunState.DONE, started=float(number), monitor=metric, monitor_mode=mode, best=best))
+        write_status(run, Status()._replace(state=RunState.DONE, started=float(number), monitor=metric, monitor_mode=mode, best=best))
     index = RunIndex(tmp_path)
     index.refresh()
     assert [row.status.best for row in index.rows(RunsView(sort="best"))] == [0.1, 0.8, 0.9, 0.7]

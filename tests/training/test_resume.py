@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import struct
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +126,7 @@ def test_a_checkpoint_of_another_model_is_refused_with_a_sentence(tmp_path: Path
     assert "gradtop fork" in after.error
     # The attempt leaves the run as it was.
     assert after.not_resumed
-    assert replace(after, error=before.error, updated=before.updated, not_resumed=False) == before
+    assert after._replace(error=before.error, updated=before.updated, not_resumed=False) == before
     assert [event["message"] for event in events(run, "warning")] == [f"the run {after.error}"]
     assert [event["state"] for event in events(run, "end")] == ["stopped"]
 
@@ -187,7 +186,7 @@ def test_a_resume_that_fails_leaves_a_run_that_died_as_one_that_died(tmp_path: P
     run = tiny_run(tmp_path)
     work(run, signals=SignalAtLook(2))
     # As a kill leaves it: without an end, and said to be trained by a process that is no more.
-    write_status(run, replace(read_status(run), state=RunState.TRAINING, pid=0, pid_started=1.0))
+    write_status(run, read_status(run)._replace(state=RunState.TRAINING, pid=0, pid_started=1.0))
     lines = [line for line in run.events.read_text().splitlines() if json.loads(line)["kind"] != "end"]
     run.events.write_text("\n".join(lines) + "\n")
     text = run.config.read_text()

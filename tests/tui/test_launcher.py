@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -135,7 +134,7 @@ class FakeLink:
 def test_beside_a_training_no_server_is_started_and_one_that_is_there_is_kept(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run, grower = fake_run(runs, "quiet-heron", created=NOW - 31)
     grower.close()
-    write_status(run, replace(read_status(run), state=RunState.TRAINING, pid=os.getpid(), pid_started=process_start(os.getpid())))
+    write_status(run, read_status(run)._replace(state=RunState.TRAINING, pid=os.getpid(), pid_started=process_start(os.getpid())))
     server = FakeServer(monkeypatch, runs=False)
     launcher = Launcher(runs)
     launcher.prepare()

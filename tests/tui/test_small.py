@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,7 +29,7 @@ def queued(tmp_path: Path, name: str, since: float, parent: Run) -> Run:
     run, _ = fake_run(tmp_path / "runs", name, state="created", steps=0, created=since, parent=parent)
     host, boot = this_host()
     pid, started = os.getpid(), process_start(os.getpid())
-    write_status(run, replace(read_status(run), state=RunState.QUEUED, queued=since, host=host, boot=boot, pid=pid, pid_started=started, updated=NOW))
+    write_status(run, read_status(run)._replace(state=RunState.QUEUED, queued=since, host=host, boot=boot, pid=pid, pid_started=started, updated=NOW))
     return run
 
 
@@ -77,7 +76,7 @@ async def test_a_run_in_line_says_its_place_and_s_takes_it_out(tmp_path: Path, t
         await screen.press("y")
         inbox = Inbox(second)
         await screen.until(lambda: [command.name for command in inbox.poll()] == ["stop"], "the command")
-        write_status(second, replace(read_status(second), state=RunState.STOPPED, queued=0.0, updated=time.time()))
+        write_status(second, read_status(second)._replace(state=RunState.STOPPED, queued=0.0, updated=time.time()))
         await screen.until(lambda: "queued 2" not in screen.shown(), "a line of one")
         assert first.path.is_dir()
 

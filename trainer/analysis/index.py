@@ -191,7 +191,7 @@ class RunIndex:
                 changed = True
             if changed:
                 entry.looked = entry.looked.after(entry.status, status)
-            entry.status = status if changed else replace(entry.status, updated=status.updated)
+            entry.status = status if changed else entry.status._replace(updated=status.updated)
             entry.problems = (why, entry.problems[1])
         if first or marks[1] != before[1]:
             entry.meta, why, seen = examine_seen_meta(run)
@@ -273,7 +273,7 @@ class RunIndex:
 
 
 def _still(status: Status) -> Status:
-    return replace(status, updated=0.0, seconds=0.0)
+    return status._replace(updated=0.0, seconds=0.0)
 
 
 def _mark(path: str) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 
 from gradtop.trainer.metrics import ACCURACY, LOSS, monitored
 from gradtop.trainer.record import RunReader, RunState, Status, StreamReader
@@ -35,7 +34,7 @@ def recorded_since(status: Status, evals: StreamReader, steps: StreamReader) -> 
     step, per_epoch = int(newest[STEP]), status.steps_per_epoch
     epoch = min(-(-step // per_epoch), status.epochs) if per_epoch else 0
     loss, lr, norm = (newest.get(name) for name in (LOSS, LR, GRAD_NORM))
-    return replace(status, step=step, epoch=max(epoch, status.epoch), loss=loss, lr=lr, grad_norm=finite(norm))
+    return status._replace(step=step, epoch=max(epoch, status.epoch), loss=loss, lr=lr, grad_norm=finite(norm))
 
 
 def evaluated(status: Status, record: Mapping[str, float]) -> Status:
@@ -43,15 +42,15 @@ def evaluated(status: Status, record: Mapping[str, float]) -> Status:
     further = {name: value for name, value in record.items() if name not in NOT_FURTHER and math.isfinite(value)}
     loss, accuracy, ended = record.get(LOSS), finite(record.get(ACCURACY)), finite(record.get(EPOCH)) or 0.0
     epoch = int(ended) if 0 <= ended <= status.epochs else 0
-    found = replace(status, val_loss=loss, val_accuracy=accuracy, metrics=further)
+    found = status._replace(val_loss=loss, val_accuracy=accuracy, metrics=further)
     low, high = monitored(LOSS).rank, monitored(ACCURACY).rank
     if low(loss) < low(status.best_val_loss):
-        found = replace(found, best_val_loss=loss, best_loss_epoch=epoch)
+        found = found._replace(best_val_loss=loss, best_loss_epoch=epoch)
     if high(accuracy) < high(status.best_val_accuracy):
-        found = replace(found, best_val_accuracy=accuracy, best_accuracy_epoch=epoch)
+        found = found._replace(best_val_accuracy=accuracy, best_accuracy_epoch=epoch)
     rank, value = status.monitored.rank, record.get(status.monitor)
     if rank(value) < rank(status.best):
-        found = replace(found, best=value, best_epoch=epoch, val_loss_at_best=loss, accuracy_at_best=accuracy, metrics_at_best=further)
+        found = found._replace(best=value, best_epoch=epoch, val_loss_at_best=loss, accuracy_at_best=accuracy, metrics_at_best=further)
     return found
 
 

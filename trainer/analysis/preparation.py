@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gradtop.trainer.analysis.formatting import duration, number
 from gradtop.trainer.record import RunState, Status, clean
@@ -13,8 +13,7 @@ LONGEST = 80  # characters of what is done
 KNOWN_AFTER = 1.0  # seconds after which the pace says how long the rest takes
 
 
-@dataclass(frozen=True, slots=True)
-class PreparationState:
+class PreparationState(NamedTuple):
     """`of` is 0 and `left` None while they are not known."""
 
     doing: str

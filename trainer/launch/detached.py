@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from gradtop.trainer.launch.custom_code import code_of_run, require_started
@@ -88,7 +87,7 @@ def say_failed(run: Run, error: OSError) -> None:
     if status.state is RunState.CREATED:
         now = time.time()
         with contextlib.suppress(OSError):
-            write_status(run, replace(status, state=RunState.FAILED, error=str(error), updated=now, ended=now))
+            write_status(run, status._replace(state=RunState.FAILED, error=str(error), updated=now, ended=now))
 
 
 def spawn(arguments: Sequence[str], *, stdin: int, stdout: int, stderr: int, module: str) -> int:

@@ -10,7 +10,6 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -126,7 +125,7 @@ class Waiter:
 
     def _write(self, state: RunState) -> None:
         now = time.time()
-        self.status = replace(self.status, state=state, updated=now)
+        self.status = self.status._replace(state=state, updated=now)
         with contextlib.suppress(OSError):
             write_status(self.run, self.status)
 
@@ -138,7 +137,7 @@ class Waiter:
             return
         now = time.time()
         with contextlib.suppress(OSError):
-            write_status(self.run, replace(self.status, state=RunState.STOPPED, error="" if left.asked else why, updated=now, ended=now, queued=0.0))
+            write_status(self.run, self.status._replace(state=RunState.STOPPED, error="" if left.asked else why, updated=now, ended=now, queued=0.0))
             append_event(self.run, EventKind.END, state=RunState.STOPPED, step=self.status.step, reason=why)
 
 
@@ -146,8 +145,8 @@ def queued_status(run: Run, *, resume: bool, state: RunState) -> Status:
     host, boot = this_host()
     now = time.time()
     earlier = read_status(run) if resume else Status()
-    return replace(
-        earlier, state=state, pid=os.getpid(), pid_started=process_start(os.getpid()), host=host, boot=boot, updated=now,
+    return earlier._replace(
+        state=state, pid=os.getpid(), pid_started=process_start(os.getpid()), host=host, boot=boot, updated=now,
         queued=now if state is RunState.QUEUED else 0.0, ended=0.0, error="", warning="", samples_per_s=0.0,
     )  # fmt: skip
 

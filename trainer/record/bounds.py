@@ -126,8 +126,15 @@ BY_TYPE: Mapping[str, Read] = {
 
 
 def reads_of(declaration: type[Any], **more: Read) -> Mapping[str, Read]:
-    """A reader for each field of a dataclass, chosen by its type; `more` replaces some of them."""
-    return {field.name: more.get(field.name) or BY_TYPE[str(field.type)] for field in dataclasses.fields(declaration)}
+    """A reader for each field of a dataclass or a named tuple, chosen by its type; `more` replaces some of them."""
+    return {name: more.get(name) or BY_TYPE[str(getattr(kind, "__forward_arg__", kind))] for name, kind in declared(declaration)}
+
+
+def declared(declaration: type[Any]) -> list[tuple[str, object]]:
+    """Names and types of the fields of a dataclass or of a named tuple."""
+    if issubclass(declaration, tuple):
+        return list(declaration.__annotations__.items())
+    return [(field.name, field.type) for field in dataclasses.fields(declaration)]
 
 
 def fields(reads: Mapping[str, Read], found: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,9 +143,9 @@ def fields(reads: Mapping[str, Read], found: Mapping[str, Any]) -> dict[str, Any
 
 
 class Maker(Generic[Made]):
-    """Builds instances of a dataclass with slots from a JSON object, with a reader for each field.
+    """Builds named tuples, or instances of a dataclass with slots, from a JSON object, with a reader for each field.
 
-    Missing or invalid fields take their defaults. In a list of ten thousand runs, `fields` and the dataclass's own `__init__`
+    Missing or invalid fields take their defaults. In a list of ten thousand runs, `fields` and the class's own `__init__`
     would take half of the time.
     """
 
@@ -146,20 +153,22 @@ class Maker(Generic[Made]):
         self._declaration = declaration
         example = declaration()
         self._fields = []
-        for field in dataclasses.fields(declaration):  # type: ignore[arg-type]  # any dataclass
-            factory = None if field.default_factory is dataclasses.MISSING else field.default_factory
-            default = getattr(example, field.name)
-            self._fields.append((field.name, reads[field.name], factory, default, type(default), getattr(declaration, field.name).__set__))
+        for name, _kind in declared(declaration):
+            default = getattr(example, name)
+            self._fields.append((name, reads[name], default, type(default)))
+        self._puts = [] if isinstance(example, tuple) else [getattr(declaration, name).__set__ for name, _kind in declared(declaration)]
 
     def __call__(self, found: Mapping[str, Any]) -> Made:
-        made = object.__new__(self._declaration)
-        get = found.get
-        for name, read, factory, default, kind, put in self._fields:
+        get, values = found.get, []
+        for name, read, default, kind in self._fields:
             value = get(name)
             if value is not None and (value or type(value) is not kind):  # nothing of the right type is in its bounds
                 value = read(value)
-            if value is None:
-                value = factory() if factory is not None else default
+            values.append(default if value is None else value)
+        if not self._puts:
+            return tuple.__new__(self._declaration, values)  # type: ignore[type-var]  # it is one
+        made = object.__new__(self._declaration)
+        for put, value in zip(self._puts, values, strict=True):
             put(made, value)
         return made
 

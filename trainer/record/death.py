@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from gradtop.trainer.record import bounds
 from gradtop.trainer.record.layout import Run
@@ -14,8 +14,7 @@ from gradtop.trainer.record.writing import write_atomically
 DEATH = "death.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Death:
+class Death(NamedTuple):
     """How a process ended; `pid_started` (clock ticks since boot) tells it from others with the same pid. `signal` is 0 if it exited with `code`.
 
     `memory` is True if the kernel may have killed it for lack of memory.
@@ -34,7 +33,7 @@ READS = bounds.reads_of(Death)
 
 def write_death(run: Run, death: Death) -> None:
     """Write death.json. Raises OSError."""
-    write_in_any_case(run, lambda: write_atomically(run.path, run.path / DEATH, json.dumps(asdict(death))))
+    write_in_any_case(run, lambda: write_atomically(run.path, run.path / DEATH, json.dumps(death._asdict())))
 
 
 def read_death(run: Run, status: Status) -> Death | None:

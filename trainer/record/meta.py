@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from gradtop.trainer.record import bounds
 from gradtop.trainer.record.events import plain
@@ -18,8 +16,7 @@ MOST_CHANGES = 1000
 MOST_TAGS, LONGEST_TAG, LONGEST_NOTE = 20, 40, 2000
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedChange:
+class RecordedChange(NamedTuple):
     """One key that differs from the parent's config."""
 
     key: str
@@ -27,8 +24,7 @@ class RecordedChange:
     new: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Meta:
+class Meta(NamedTuple):
     """`created` in unix seconds; `parent` a run's id and `parent_checkpoint` a file name in it, "" where there is none.
 
     `search` is the id of the search that it is a trial of, "" for other runs, and `trial` its number there. `job` is the job of run.toml. `changes` are the differences from the parent's configuration; without a parent, the overrides of the
@@ -49,10 +45,14 @@ class Meta:
     user: str = ""
     git_commit: str = ""
     git_dirty: bool = False
-    versions: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = {}
     tags: tuple[str, ...] = ()
     note: str = ""
     pinned: bool = False
+
+    def record(self) -> dict[str, object]:
+        """The metadata as a JSON object."""
+        return {**self._asdict(), "changes": [change._asdict() for change in self.changes]}
 
 
 def read_meta(run: Run) -> Meta:
@@ -72,7 +72,7 @@ def examine_seen_meta(run: Run) -> tuple[Meta, str, os.stat_result | None]:
     except bounds.Unreadable as error:
         return Meta(name=name_of_id(run.id)), str(error), None
     meta = MAKE(found)
-    return meta if meta.name else dataclasses.replace(meta, name=name_of_id(run.id)), "", seen
+    return meta if meta.name else meta._replace(name=name_of_id(run.id)), "", seen
 
 
 def name_of_id(identity: str) -> str:
@@ -106,7 +106,7 @@ def is_fork(run: Run) -> bool:
 
 def write_meta(run: Run, meta: Meta) -> None:
     """Replace meta.json. Raises OSError."""
-    write_atomically(run.path, run.meta, json.dumps(plain(dataclasses.asdict(meta)), indent=1))
+    write_atomically(run.path, run.meta, json.dumps(plain(meta.record()), indent=1))
 
 
 def change_meta(run: Run, **values: object) -> None:

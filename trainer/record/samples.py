@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from gradtop.trainer.record import bounds
 from gradtop.trainer.record.events import plain
@@ -19,8 +18,7 @@ LONGEST = 64 << 10  # bytes of one line
 READ = LIMIT + LONGEST
 
 
-@dataclass(frozen=True, slots=True)
-class TextSample:
+class TextSample(NamedTuple):
     """`text` continues `prompt`; `wanted` is the number of characters, or of tokens, that were asked for, more than it has if time ran out;
     `tokens` is how many it has, 0 where these are its characters.
 
@@ -39,10 +37,10 @@ class TextSample:
 
     def record(self) -> dict[str, object]:
         """The sample as a JSON object."""
-        return asdict(self)
+        return self._asdict()
 
 
-MAKE = bounds.Maker(TextSample, bounds.reads_of(TextSample))
+READS = bounds.reads_of(TextSample)
 
 
 def append_sample(run: Run, sample: TextSample) -> None:
@@ -109,4 +107,4 @@ def _sample(line: bytes) -> TextSample | None:
         found: Any = bounds.bounded(bounds.parse_json(line))
     except ValueError:
         return None
-    return MAKE(found) if isinstance(found, Mapping) and isinstance(found.get("text"), str) else None
+    return TextSample(**bounds.fields(READS, found)) if isinstance(found, Mapping) and isinstance(found.get("text"), str) else None

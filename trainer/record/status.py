@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import functools
 import json
@@ -11,8 +10,7 @@ import os
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from gradtop.trainer.metrics import ACCURACY, LOSS, METRICS, PERPLEXITY, Monitored, headline_of, is_own
 from gradtop.trainer.record import bounds
@@ -30,8 +28,7 @@ LOOK_EVERY = 0.1
 NO_NEW_FILE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM})
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """One moment of a run. Times in unix seconds, `seconds` trained without pauses; `pid_started` in clock ticks since boot.
 
     `began` is the step at which a fork took over; the steps up to it cost this run no time.
@@ -85,21 +82,21 @@ class Status:
     lr: float | None = None
     val_loss: float | None = None
     val_accuracy: float | None = None
-    metrics: Mapping[str, object] = dataclasses.field(default_factory=dict)
-    baselines: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    metrics: Mapping[str, object] = {}
+    baselines: Mapping[str, object] = {}
     monitor: str = LOSS
     monitor_mode: str = "min"
     best: float | None = None
     best_epoch: int = 0
     val_loss_at_best: float | None = None
     accuracy_at_best: float | None = None
-    metrics_at_best: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    metrics_at_best: Mapping[str, object] = {}
     best_val_loss: float | None = None
     best_loss_epoch: int = 0
     best_val_accuracy: float | None = None
     best_accuracy_epoch: int = 0
-    test: Mapping[str, object] = dataclasses.field(default_factory=dict)
-    test_baselines: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    test: Mapping[str, object] = {}
+    test_baselines: Mapping[str, object] = {}
     test_step: int = 0
     error: str = ""
     not_resumed: bool = False
@@ -107,10 +104,10 @@ class Status:
     dropped: int = 0
     queued: float = 0.0
     threads: int = 0
-    changes: Mapping[str, object] = dataclasses.field(default_factory=dict)
-    result: Mapping[str, object] = dataclasses.field(default_factory=dict)
-    monitoring: Mapping[str, object] = dataclasses.field(default_factory=dict)
-    preparing: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    changes: Mapping[str, object] = {}
+    result: Mapping[str, object] = {}
+    monitoring: Mapping[str, object] = {}
+    preparing: Mapping[str, object] = {}
 
     @property
     def monitored(self) -> Monitored:
@@ -203,10 +200,10 @@ def parse_status(found: Mapping[str, Any]) -> Status:
     status = MAKE(found)
     if status.best is None and status.best_val_loss is not None and status.monitor == LOSS:
         # A status of before this field, when the loss alone decided.
-        status = dataclasses.replace(status, best=status.best_val_loss, val_loss_at_best=status.best_val_loss, best_loss_epoch=status.best_epoch)
+        status = status._replace(best=status.best_val_loss, val_loss_at_best=status.best_val_loss, best_loss_epoch=status.best_epoch)
     if not status.steps_per_epoch and status.epochs > 0 and status.steps > 0:
         # A status of before this field; exact where the run trains whole epochs.
-        return dataclasses.replace(status, steps_per_epoch=-(-status.steps // status.epochs))
+        return status._replace(steps_per_epoch=-(-status.steps // status.epochs))
     return status
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from gradtop.trainer.record import Status, StreamWriter
 
@@ -58,7 +57,7 @@ class Progress:
             changed = {**self.gauges(), "updated": now, "dropped": self._writer.dropped, **fields}
             if not self._status.warning and self._writer.trouble:
                 changed.setdefault("warning", self._writer.trouble)
-            self._status = replace(self._status, **changed)  # type: ignore[arg-type]
+            self._status = self._status._replace(**changed)  # type: ignore[arg-type]
             self._writer.status(self._status)
             return self._status
 

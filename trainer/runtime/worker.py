@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
@@ -226,7 +226,7 @@ class Worker:
         now = time.time()
         with contextlib.suppress(OSError):
             write_status(
-                self.run, replace(self.progress.status, state=ending.state, error=ending.error, updated=now, ended=now)
+                self.run, self.progress.status._replace(state=ending.state, error=ending.error, updated=now, ended=now)
             )
 
 
@@ -250,7 +250,7 @@ def status_before(run: Run) -> Status:
     # What waits in the queue shows as queued: how it came to stand there, the events tell.
     turns = [event for event in reader.rare if event["kind"] in {EventKind.START, EventKind.RESUMED, EventKind.FORKED, EventKind.END}]
     ended = turns and turns[-1]["kind"] == EventKind.END
-    return replace(status, state=RunState(str(turns[-1].get("state"))) if ended else RunState.DIED, ended=positive(turns[-1].get("time")) or 0.0 if ended else 0.0)
+    return status._replace(state=RunState(str(turns[-1].get("state"))) if ended else RunState.DIED, ended=positive(turns[-1].get("time")) or 0.0 if ended else 0.0)
 
 
 def require_resumable(job: Job, run: Run) -> None:
@@ -270,8 +270,7 @@ def first_status(run: Run, *, resume: bool) -> Status:
     earlier = read_status(run) if resume else Status()
     host, boot = this_host()
     now = time.time()
-    return replace(
-        earlier,
+    return earlier._replace(
         state=RunState.STARTING,
         pid=os.getpid(),
         pid_started=process_start(os.getpid()),

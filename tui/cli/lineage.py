@@ -57,7 +57,6 @@ def family(chosen: Run) -> list[tuple[Run, Meta, str]]:
 
 
 def line(one: Run, branch: str, meta: Meta, chosen: Run, *, parent_there: bool) -> str:
-    from dataclasses import replace
 
     from gradtop.trainer.analysis.text import metric_text, stopped_early_text
     from gradtop.trainer.record import clean
@@ -66,7 +65,7 @@ def line(one: Run, branch: str, meta: Meta, chosen: Run, *, parent_there: bool) 
     status, state, why = standing(one)
     name = clean(meta.name or one.id, 40)
     best = f"  best {metric_text(status.monitor, status.best)}{at_best(status)}" if status.best is not None else ""
-    early = stopped_early_text(replace(status, state=state))
+    early = stopped_early_text(status._replace(state=state))
     words = [f"{branch}{toned(f'{states.symbol(state)} {name}', states.tone(state))}{' ◄' if one == chosen else ''}  {early or state}{best}"]
     if how := begins(meta, parent_there=parent_there):
         words.append(how)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from rich.cells import cell_len
 
@@ -51,10 +50,10 @@ def first_line(facts: Facts, width: int) -> list[Piece]:
     state: list[Piece] = [(f"{states.symbol(facts.state)} {facts.state}", states.tone(facts.state))]
     epoch = [("epoch ", "muted"), (f"{status.epoch}/{status.epochs}", "text")] if status.epochs else []
     step = [("step ", "muted"), (f"{formatting.number(status.step)}/{formatting.number(status.steps)}", "text")] if status.steps else []
-    early = stopped_early_text(replace(status, state=facts.state))
+    early = stopped_early_text(status._replace(state=facts.state))
     percent = [(early, "warning")] if early else [(formatting.progress(status.step, status.steps), "text")] if status.steps else []
     left = [(f"{formatting.duration(facts.left)} ", "text"), ("left", "muted")] if facts.left is not None else []
-    if (preparing := preparation_of(replace(status, state=facts.state))) is not None:
+    if (preparing := preparation_of(status._replace(state=facts.state))) is not None:
         share = preparing.done / preparing.of if preparing.of else 0.0
         epoch, step = [], [(f"{preparing.doing} ", "muted"), (preparing.counted, "text")]
         percent = [(formatting.progress(preparing.done, preparing.of), "text")] if preparing.of else []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gradtop.trainer.analysis.death import how_it_died
@@ -108,10 +107,10 @@ class WatchedRun:
 
 def _still(status: Status) -> Status:
     """A status without its heartbeat and the cost of monitoring: a mere sign of life is no news."""
-    return replace(status, updated=0.0, seconds=0.0, monitoring={})
+    return status._replace(updated=0.0, seconds=0.0, monitoring={})
 
 
 def _plain(status: Status) -> Status:
     """A status whose texts are safe to draw."""
     error, warning = (clean(text, SENTENCE) for text in (status.error, status.warning))
-    return replace(status, error=error, warning=warning, model=clean(status.model, NAME), device=clean(status.device, NAME))
+    return status._replace(error=error, warning=warning, model=clean(status.model, NAME), device=clean(status.device, NAME))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gradtop.trainer.analysis.formatting import number
 from gradtop.tui.widgets.chart import Chart, Curve, Drawable
@@ -14,14 +14,13 @@ from gradtop.tui.widgets.ruler import STEPS
 Position = Callable[[float], float]  # of a step, in cells from the left end of the plot
 
 
-@dataclass(frozen=True, slots=True)
-class CurvePoint:
-    """A bin of a line: the mean of `count` records from step `first` to `last`; nan where none of them was finite."""
+class CurvePoint(NamedTuple):
+    """A bin of a line: the mean of `records` records from step `first` to `last`; nan where none of them was finite."""
 
     value: float
     first: float
     last: float
-    count: int
+    records: int
 
     @property
     def x(self) -> float:
@@ -83,7 +82,7 @@ def named(chart: Chart, x: float) -> str:
     if point is None or point.first == point.last:
         words = f"step {number(round(point.first if point is not None else x))}"
     else:
-        words = f"steps {number(round(point.first))}–{number(round(point.last))}, mean of {number(max(1, point.count))}"
+        words = f"steps {number(round(point.first))}–{number(round(point.last))}, mean of {number(max(1, point.records))}"
     return words if ruler.is_plain else f"{ruler.name} {ruler.text(x)} · {words}"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
 from rich.cells import cell_len
@@ -48,11 +47,10 @@ class TableColumn(NamedTuple):
         return self.least or self.width
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnSpan:
+class ColumnSpan(NamedTuple):
     """Where a column stands in a row."""
 
-    index: int
+    column: int
     x: int
     width: int
 
@@ -97,9 +95,9 @@ def draw_row(columns: Sequence[TableColumn], places: Sequence[ColumnSpan], cells
     """One row; a text that is too long ends (or begins) with an ellipsis."""
     row = Cells(width, TONE["text"])
     for place in places:
-        if place.index < len(cells):
-            column = columns[place.index]
-            put(row, place.x, min(place.width, width - MARGIN - place.x), pieces_of(cells[place.index]), right=column.right, keep=column.keep)
+        if place.column < len(cells):
+            column = columns[place.column]
+            put(row, place.x, min(place.width, width - MARGIN - place.x), pieces_of(cells[place.column]), right=column.right, keep=column.keep)
     return row
 
 
@@ -107,7 +105,7 @@ def draw_header(columns: Sequence[TableColumn], places: Sequence[ColumnSpan], wi
     """The names; an arrow says which column the rows are sorted by, beside its name or in the gap before it."""
     row = draw_row(columns, places, [(column.name, "header") for column in columns], width)
     for place in places:
-        column = columns[place.index]
+        column = columns[place.column]
         if sort and column.sort == sort:
             length = min(cell_len(column.name), place.width)
             x = place.x + place.width - length - 1 if column.right else place.x + length
@@ -158,11 +156,11 @@ class Columns:
         return any(column.sort for column in self._columns)
 
     def fitting(self, width: int) -> list[TableColumn]:
-        return [self._columns[place.index] for place in self._places(width)]
+        return [self._columns[place.column] for place in self._places(width)]
 
     def places(self, width: int) -> tuple[int, ...]:
         """The numbers of those that fit."""
-        return tuple(place.index for place in self._places(width))
+        return tuple(place.column for place in self._places(width))
 
     def next_sort(self, step: int, width: int) -> str:
         """The `sort` of the next (1) or previous (-1) column that rows can be sorted by, of those that fit; "" for none."""
@@ -173,7 +171,7 @@ class Columns:
     def sort_at(self, x: int, width: int) -> str:
         """The `sort` of the column at this cell of the header."""
         at = next((place for place in self._places(width) if place.x <= x < place.x + place.width + GAP), None)
-        return self._columns[at.index].sort if at is not None else ""
+        return self._columns[at.column].sort if at is not None else ""
 
     def header(self, width: int) -> Cells:
         return draw_header(self._columns, self._places(width), width, self.sort, descending=self.descending)

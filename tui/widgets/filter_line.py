@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.cells import cell_len
 
 from gradtop.tui.format import ellipsis
 from gradtop.tui.widgets.cells import Cells
 from gradtop.tui.widgets.columns import TONE, put
-from gradtop.tui.widgets.line_edit import LineEdit
+
+if TYPE_CHECKING:
+    from gradtop.tui.widgets.line_edit import LineEdit
 
 ROOM = 40  # cells for what is typed
 
@@ -25,6 +29,8 @@ class FilterLine:
 
     def open(self) -> None:
         """Type a filter; the one that is there is selected, so that typing replaces it."""
+        from gradtop.tui.widgets.line_edit import LineEdit
+
         self.edit = LineEdit(self.text, len(self.text), selected=bool(self.text))
 
     def keep(self) -> None:

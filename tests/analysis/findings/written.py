@@ -6,7 +6,6 @@ import json
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from gradtop.trainer.analysis.findings import Finding, Report, report
@@ -42,7 +41,7 @@ class Written:
         self.says(state=RunState.DONE)
 
     def says(self, **fields: object) -> Written:
-        self.status = replace(self.status, **fields)  # type: ignore[arg-type]
+        self.status = self.status._replace(**fields)  # type: ignore[arg-type]
         write_status(self.run, self.status)
         return self
 

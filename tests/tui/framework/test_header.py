@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -46,5 +45,5 @@ def test_another_job_that_has_ended_has_no_learning_rate_neither_its_last_one_no
 
 
 def test_a_mask_that_is_active_is_said_beside_the_parameters() -> None:
-    facts = Facts(run=Run(Path("runs/some")), state=RunState.TRAINING, status=replace(STATUS, masked=300), config=CONFIG, meta=Meta())
+    facts = Facts(run=Run(Path("runs/some")), state=RunState.TRAINING, status=STATUS._replace(masked=300), config=CONFIG, meta=Meta())
     assert " cnn 1\u202f000 parameters, 30 % masked · adamw" in "".join(text for text, _ in second_line(facts, 140))

@@ -6,7 +6,6 @@ import math
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from gradtop.trainer.record.bounds import Unreadable
@@ -27,16 +26,13 @@ WINDOWS = 1024  # of them bins of the same columns in other windows: axes grow, 
 NEWEST = 2  # segments that may still grow
 
 
-@dataclass
 class _Curves:
     """Curves of columns from step `first` to step `last`, and the number of records of each segment that they include."""
 
-    envelope: Envelope
-    first: float | None
-    last: float | None
-    taken: dict[int, int] = field(default_factory=dict)
-    series: list[Series] = field(default_factory=list)
-    asked: float = 0.0
+    def __init__(self, envelope: Envelope, first: float | None, last: float | None, series: list[Series]) -> None:
+        self.envelope, self.first, self.last, self.series = envelope, first, last, series
+        self.taken: dict[int, int] = {}
+        self.asked = 0.0
 
 
 def list_streams(run: Run) -> list[str]:
@@ -277,4 +273,4 @@ class StreamReader:
         sparse = [any(name in s.places and s.columns[s.places[name]].sparse for s in self._segments.values()) for name in columns]
         width = max(1.0, (high - low + 1) / bins)
         envelope = Envelope(sparse, bins, origin=low, width=width, grows=last is None)
-        return _Curves(envelope, first, last, series=[EMPTY_SERIES] * len(columns))
+        return _Curves(envelope, first, last, [EMPTY_SERIES] * len(columns))

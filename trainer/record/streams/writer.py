@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 import time as clock
 from collections import deque
@@ -211,7 +210,9 @@ class StreamWriter:
         rows: dict[str, list[Row]] = {}
         for _ in range(len(self._queue)):
             item = self._queue.popleft()
-            if isinstance(item, tuple):
+            if isinstance(item, TextSample):
+                self._append_sample(item)
+            elif isinstance(item, tuple):
                 stream, row = item
                 if stream in rows:
                     rows[stream].append(row)
@@ -221,8 +222,6 @@ class StreamWriter:
                 self._append_event(item)
             elif isinstance(item, _Replacement):
                 self._replace(item)
-            elif isinstance(item, TextSample):
-                self._append_sample(item)
             else:
                 self._streams.append(item.stream, rows.pop(item.stream, []))
                 self._streams.begin(item)
@@ -264,6 +263,6 @@ class StreamWriter:
 
     def _write_status(self) -> None:
         try:
-            write_status(self.run, dataclasses.replace(self._status.popleft(), dropped=self.dropped))
+            write_status(self.run, self._status.popleft()._replace(dropped=self.dropped))
         except OSError as error:
             self._lose(0, reason_of(error))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gradtop.tui import keys
@@ -91,7 +90,7 @@ def training_seconds(facts: Facts, draft: Draft) -> float:
 
     if draft.config is None:
         return math.nan
-    return expected_seconds(facts.meta.job, replace(facts.status, state=facts.state), [change.key for change in draft.changes()], draft.config.training)
+    return expected_seconds(facts.meta.job, facts.status._replace(state=facts.state), [change.key for change in draft.changes()], draft.config.training)
 
 
 def started_text(checkpoint: CheckpointInfo | None, facts: Facts, *, queue: bool) -> str:

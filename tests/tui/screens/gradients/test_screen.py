@@ -3,7 +3,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -146,7 +145,7 @@ async def test_enter_shows_one_parameter_in_a_large_chart_and_esc_brings_the_lis
 
 
 async def test_the_large_chart_of_a_fork_begins_where_it_began(tmp_path: Path, layers: Layers) -> None:
-    write_status(layers.run, replace(read_status(layers.run), began=20))
+    write_status(layers.run, read_status(layers.run)._replace(began=20))
     async with piloted(tmp_path, layers.run, mode="gradients") as hands:
         await hands.shows("vanishing")
         await hands.press("enter")

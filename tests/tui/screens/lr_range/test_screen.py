@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +73,7 @@ async def test_a_test_that_runs_says_that_suggestions_come(tmp_path: Path) -> No
 
 async def test_without_a_suggestion_the_whole_reason_is_read_in_a_small_terminal(tmp_path: Path) -> None:
     run = range_run(tmp_path / "runs", SMOOTHED[:20])
-    write_status(run, replace(read_status(run), result={"over": "weight_decay", "suggestions": {}, "falls_at_end": True}))
+    write_status(run, read_status(run)._replace(result={"over": "weight_decay", "suggestions": {}, "falls_at_end": True}))
     async with piloted(tmp_path, run, size=(80, 24)) as app:
         await app.until(lambda: "try a higher weight decay there (--end)." in " ".join(app.shown().split()), "the end of the sentence")
 

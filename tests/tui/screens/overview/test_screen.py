@@ -46,7 +46,7 @@ async def test_a_long_event_goes_on_in_the_next_line(tmp_path: Path, run: Run) -
 
 @pytest.mark.parametrize("mode", ["overview", "schedule"])
 async def test_the_charts_of_a_fork_begin_where_it_began(tmp_path: Path, run: Run, mode: str) -> None:
-    write_status(run, replace(read_status(run), began=1000))
+    write_status(run, read_status(run)._replace(began=1000))
     async with piloted(tmp_path, run, mode=mode) as screen:
         charts = [chart for chart in screen.mode.query(LineChart) if chart.display]
         await screen.until(lambda: any("step" in line for line in screen.shown().splitlines()[4:]), "an axis")
@@ -56,7 +56,7 @@ async def test_the_charts_of_a_fork_begin_where_it_began(tmp_path: Path, run: Ru
 
 async def test_a_fork_before_its_first_step_has_an_axis_all_the_same(tmp_path: Path, runs: Path) -> None:
     run, _ = fake_run(runs, state="training", steps=0)
-    write_status(run, replace(read_status(run), began=1000, step=1000, steps=5160))
+    write_status(run, read_status(run)._replace(began=1000, step=1000, steps=5160))
     async with piloted(tmp_path, run) as screen:
         await screen.shows("nothing measured yet")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,7 +101,7 @@ async def test_an_empty_list_says_how_to_start_a_run(tmp_path: Path, runs: Path)
 
 async def test_names_and_last_words_are_data(tmp_path: Path, runs: Path) -> None:
     run, _ = fake_run(runs, "plain", state="failed", steps=5, error="\x1b[2J[red]漢字[/red] " + "x" * 10_000)
-    write_meta(run, replace(read_meta(run), name="[b]漢字[/b]\x1b[2J"))
+    write_meta(run, read_meta(run)._replace(name="[b]漢字[/b]\x1b[2J"))
     async with piloted(tmp_path, None, mode="runs") as screen:
         await screen.shows("[b]漢字[/b]")
         await screen.shows("[red]漢字[/red] xxx")
@@ -129,7 +128,7 @@ async def test_why_a_run_failed_is_read_to_its_end(tmp_path: Path, runs: Path, s
 
 async def test_each_run_in_view_says_what_is_wrong_with_it(tmp_path: Path, family: Family) -> None:
     run = family.done
-    write_status(run, replace(read_status(run), dropped=12))
+    write_status(run, read_status(run)._replace(dropped=12))
     async with piloted(tmp_path, None, mode="runs", size=(200, 50)) as screen:
         for words in ("▲ 12 records lost", "accuracy", "model"):
             await screen.shows(words)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from gradtop.trainer.analysis.metric_columns import MetricColumn, best_cell, best_column, score_cell, score_column
@@ -38,7 +36,7 @@ def test_a_list_says_of_what_the_best_value_and_the_score_are_in_the_title_or_in
 
 @pytest.mark.parametrize("value", [0.98123, 0.99996, 1.0, 0.0])
 def test_every_metric_has_room_in_its_column(value: float) -> None:
-    runs = [replace(CLASSES, monitor=name, best=value, headline=name, metrics_at_best={name: value}) for name in (*METRICS, "unexplained", "x" * 60)]
+    runs = [CLASSES._replace(monitor=name, best=value, headline=name, metrics_at_best={name: value}) for name in (*METRICS, "unexplained", "x" * 60)]
     metrics = {"best": best_column(runs), "accuracy": score_column(runs)}
     names, columns = shown_columns(("best", "accuracy"), metrics=metrics)
     for name, column, cell in zip(names, columns[2:], (best_cell, score_cell), strict=True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,7 +104,7 @@ async def test_a_kind_is_chosen_from_a_list_and_brings_its_own_fields(tmp_path: 
 
 
 async def test_what_code_of_the_user_measures_can_be_monitored(tmp_path: Path, run: Run) -> None:
-    write_status(run, replace(read_status(run), metrics={"f1": 0.5, "distance": 1.25, "not a name": 2.0}))
+    write_status(run, read_status(run)._replace(metrics={"f1": 0.5, "distance": 1.25, "not a name": 2.0}))
     async with opened(tmp_path, run=run) as screen:
         screen.form.go("training.monitor")
         await screen.press("enter")

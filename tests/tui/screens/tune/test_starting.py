@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -173,7 +172,7 @@ async def test_a_learning_rate_applied_live_scales_the_schedule_or_takes_its_pla
         command = await asked_of_the_worker(screen, run)
         assert command.name == "set"
         assert command.arguments["changes"] == {LR: 1.0} | more
-        write_status(run, replace(read_status(run), changes={LR: 1.0} | more, updated=time.time()))
+        write_status(run, read_status(run)._replace(changes={LR: 1.0} | more, updated=time.time()))
         append_event(run, "command", id=command.id, command="set", ok=True, message="lr 2e-3 → 1", changes={LR: 1.0})
         await screen.until(lambda: not screen.draft.changes_something, "the form over what the worker has now")
         assert screen.text(LR) == "1"
@@ -190,7 +189,7 @@ async def test_what_can_be_live_is_applied_and_the_rest_stays_in_the_form(tmp_pa
         await screen.press("enter", "2", "enter", "ctrl+l")
         command = await asked_of_the_worker(screen, run)
         assert command.arguments["changes"] == {"training.clip": 2.0}
-        write_status(run, replace(read_status(run), changes={"training.clip": 2.0}, updated=time.time()))
+        write_status(run, read_status(run)._replace(changes={"training.clip": 2.0}, updated=time.time()))
         await screen.until(lambda: [each.key for each in screen.draft.differences()] == ["training.batch_size"], "what is left")
 
 

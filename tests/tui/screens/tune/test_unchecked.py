@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,7 +31,7 @@ async def test_it_looks_as_it_does_once_it_is_checked(tmp_path: Path, run: Run, 
 
 
 async def test_it_has_what_was_applied_live(tmp_path: Path, run: Run) -> None:
-    write_status(run, replace(read_status(run), changes={LR: 7e-4}))
+    write_status(run, read_status(run)._replace(changes={LR: 7e-4}))
     async with opened(tmp_path, run=run) as screen:
         assert screen.form.draft is not None
         assert not screen.form.draft.checked
