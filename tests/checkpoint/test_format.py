@@ -22,7 +22,7 @@ from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.checkpoint.encoding import encoded
 from gradtop.trainer.checkpoint.generators import Generators
 from gradtop.trainer.checkpoint.sidecar import Saved, read_sidecar
-from gradtop.trainer.record.run_reader import CheckpointInfo
+from gradtop.trainer.record.checkpoints import CheckpointInfo
 from gradtop.trainer.runtime.errors import UserError
 
 

@@ -10,7 +10,7 @@ from gradtop.trainer.config import Change, Config, diff_config
 from gradtop.trainer.config.fork_preview import same_epochs, steps_per_epoch
 from gradtop.trainer.job import DEFAULT_JOB, Job, find_job
 from gradtop.trainer.record import CheckpointInfo, RecordError, Run, RunReader, is_fork, read_meta
-from gradtop.trainer.record.run_reader import read_checkpoint
+from gradtop.trainer.record.checkpoints import read_checkpoint
 
 _STEP = re.compile(r"(?:step-?)?0*(\d+)(?:\.pt)?")
 

@@ -15,7 +15,7 @@ from gradtop.trainer.record.errors import AmbiguousRun, RecordError, RunBusy, Ru
 from gradtop.trainer.record.events import Event, EventKind, EventReader, append_event
 from gradtop.trainer.record.layout import Run
 from gradtop.trainer.record.meta import Meta, RecordedChange, is_fork, read_meta, write_meta
-from gradtop.trainer.record.run_reader import CheckpointInfo, RunReader
+from gradtop.trainer.record.run_reader import RunReader
 from gradtop.trainer.record.runs import find_run, list_runs, rename_run, require_name, trash_run
 from gradtop.trainer.record.state import RunState
 from gradtop.trainer.record.status import (
@@ -34,6 +34,7 @@ from gradtop.trainer.record.streams.series import EMPTY_SERIES, Series
 from gradtop.trainer.record.text import clean
 
 if TYPE_CHECKING:
+    from gradtop.trainer.record.checkpoints import CheckpointInfo
     from gradtop.trainer.record.control import Command, Inbox, send, wait_for_answer
     from gradtop.trainer.record.creation import new_run
     from gradtop.trainer.record.labels import label_run, require_note, require_tags
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 else:
     # Looked up when first asked for: to show a run, nothing of this is needed, and the screen should open at once.
     LATER = {
+        "checkpoints": ("CheckpointInfo",),
         "control": ("Command", "Inbox", "send", "wait_for_answer"),
         "creation": ("new_run",),
         "labels": ("label_run", "require_note", "require_tags"),

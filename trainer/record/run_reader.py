@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import math
-import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradtop.trainer.record import bounds
-from gradtop.trainer.record.checkpoint_file import of_weights
 from gradtop.trainer.record.events import Event, EventReader
 from gradtop.trainer.record.files import Stamp, look
 from gradtop.trainer.record.layout import CONFIG, Run
 from gradtop.trainer.record.log import last_log_lines, log_tail
 from gradtop.trainer.record.meta import Meta, examine_meta
 from gradtop.trainer.record.samples import SampleReader, TextSample
-from gradtop.trainer.record.saved import CheckpointFacts
 from gradtop.trainer.record.state import RunState
 from gradtop.trainer.record.status import (
     DIED_AFTER,
@@ -31,12 +26,8 @@ from gradtop.trainer.record.status import (
 )
 from gradtop.trainer.record.streams.reader import StreamReader, list_ranks
 
-
-@dataclass(frozen=True)
-class CheckpointInfo(CheckpointFacts):
-    """Of a checkpoint that is there; `path` is its file of weights."""
-
-    path: Path = field(kw_only=True)
+if TYPE_CHECKING:
+    from gradtop.trainer.record.checkpoints import CheckpointInfo
 
 
 class RunReader:
@@ -163,38 +154,15 @@ class RunReader:
 
         The best one is that by the monitored metric (the first of equals). It is determined here, as a worker that is killed leaves old flags.
         """
-        try:
-            names = os.listdir(self.run.checkpoints)
-        except OSError:
-            return []
-        there = set(names)
-        found = []
-        for name in names:
-            weights = f"{name.removesuffix('.json')}.pt"
-            if name.endswith(".json") and weights in there:
-                info = read_checkpoint(self.run.checkpoints / name, self.run.checkpoints / weights)
-                found += [info] if info is not None else []
-        best = min((each for each in found if each.rank < math.inf), key=lambda each: (each.rank, each.step), default=None)
-        return sorted([replace(each, best=each is best) for each in found], key=lambda each: each.step)
+        from gradtop.trainer.record.checkpoints import checkpoints_of_run
+
+        return checkpoints_of_run(self.run)
 
     def forkable(self) -> list[CheckpointInfo]:
         """The checkpoints that a fork can start from; for a fork without any yet, the one that it started from itself."""
-        if (found := self.checkpoints()) or not self.run.origin.is_file():
-            return found
-        note = read_checkpoint(self.run.origin.with_suffix(".json"), self.run.origin)
-        return [replace(note, best=False)] if note else [CheckpointInfo(0, 0, path=self.run.origin)]
+        from gradtop.trainer.record.checkpoints import origin_of_run
 
-
-CHECKPOINT = bounds.reads_of(CheckpointFacts)
-
-
-def read_checkpoint(note: Path, weights: Path) -> CheckpointInfo | None:
-    """The checkpoint of a JSON file; None if that is invalid."""
-    try:
-        values = bounds.fields(CHECKPOINT, of_weights(bounds.read_note(note), weights))
-    except bounds.Unreadable:
-        return None
-    return CheckpointInfo(**{"epoch": 0, **values}, path=weights) if "step" in values else None
+        return self.checkpoints() or origin_of_run(self.run)
 
 
 def read_config(run: Run) -> Mapping[str, Any]:
