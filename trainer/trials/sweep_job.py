@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Generic
+from typing import Any, ClassVar, Generic, TypeVar
 
 from gradtop.trainer.config import Config
 from gradtop.trainer.launch.answers import ProcessEnded
 from gradtop.trainer.launch.measuring import Measuring
-from gradtop.trainer.record import EventKind, RunState
+from gradtop.trainer.record import EventKind, RunReader, RunState
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.training.measuring_job import MeasuringJob, S
+
+ListedChoice = TypeVar("ListedChoice")  # what is measured
+ListedTrial = TypeVar("ListedTrial")  # what was found of it
 
 
 class SweepJob(MeasuringJob, Generic[S]):
@@ -80,3 +83,47 @@ class SweepJob(MeasuringJob, Generic[S]):
     def gauges(self) -> dict[str, object]:
         """What changes from one measurement to the next, for the status; called from the heartbeat's thread."""
         return {"step": self.step, "steps": self.steps, "seconds": self._stopwatch.seconds}
+
+
+class ListedSweep(SweepJob[S], Generic[S, ListedChoice, ListedTrial]):
+    """Measures what stands in a list that is known beforehand; what was measured before a resume is taken up in `begin`."""
+
+    def __init__(self, context: RunContext, config: Config, settings: S) -> None:
+        super().__init__(context, config, settings)
+        self._trials: list[ListedTrial] = []
+
+    @property
+    def step(self) -> int:
+        return len(self._trials)
+
+    @property
+    def steps(self) -> int:
+        return self.step + len(self.remaining())
+
+    def remaining(self) -> Sequence[ListedChoice]:
+        """What is not measured yet, in its order."""
+        raise NotImplementedError
+
+    def begin(self) -> None:
+        """Ask what can be measured. Raises UserError."""
+        raise NotImplementedError
+
+    def measure(self, choice: ListedChoice) -> ListedTrial:
+        """Raises UserError where the others could not be measured either."""
+        raise NotImplementedError
+
+    def record(self, trial: ListedTrial) -> None:
+        """Record the newest of the trials."""
+        raise NotImplementedError
+
+    def measure_all(self) -> None:
+        self.begin()
+        while left := self.remaining():
+            trial = self.measure(left[0])
+            self._trials.append(trial)
+            self.record(trial)
+
+    def write_chosen(self, chosen: str) -> None:
+        """Have the checkpoint written that the settings name, once. Raises UserError."""
+        if chosen and not RunReader(self._context.run).checkpoints():
+            self.require({"write": chosen})

@@ -22,7 +22,7 @@ from gradtop.trainer.record import EventKind, RunReader
 from gradtop.trainer.record.streams.registry import INIT, INIT_LAYERS, INIT_LOSSES, SEED
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.training.measuring_job import read_job_config
-from gradtop.trainer.trials.sweep_job import SweepJob
+from gradtop.trainer.trials.sweep_job import ListedSweep
 
 
 def start(context: RunContext) -> None:
@@ -31,7 +31,7 @@ def start(context: RunContext) -> None:
     InitComparison(context, config, settings).run_to_the_end()
 
 
-class InitComparison(SweepJob[Settings]):
+class InitComparison(ListedSweep[Settings, tuple[str, int], InitTrial]):
     job, ended, fields = "init_comparison", ENDED, FIELDS
     no_checkpoint = "a comparison of initializations writes no checkpoint: what it has measured is recorded already"
     no_change = "a comparison of initializations cannot be changed while it runs; start another one"
@@ -39,28 +39,13 @@ class InitComparison(SweepJob[Settings]):
     def __init__(self, context: RunContext, config: Config, settings: Settings) -> None:
         super().__init__(context, config, settings)
         self._seeds = range(config.training.seed, config.training.seed + settings.seeds)
-        self._trials: list[InitTrial] = []
+        self._layers: Sequence[str] = ()
 
-    @property
-    def step(self) -> int:
-        return len(self._trials)
-
-    @property
-    def steps(self) -> int:
-        return self.step + len(self._remaining)
-
-    @property
-    def _remaining(self) -> Sequence[tuple[str, int]]:
+    def remaining(self) -> Sequence[tuple[str, int]]:
         return trials_left(self._trials, self._settings.kinds, self._seeds)
 
-    def measure_all(self) -> None:
-        """Raises UserError where the model or the data do not work, whatever the initialization."""
-        layers = self._begin()
-        while left := self._remaining:
-            self._measure(*left[0], layers)
-
-    def _begin(self) -> Sequence[str]:
-        """Ask for the weights that an initialization draws, and take up what was measured before."""
+    def begin(self) -> None:
+        """Ask for the weights that an initialization draws. Raises UserError where the model or the data do not work, whatever the initialization."""
         about = self.require({})
         writer = self._context.writer
         if self._context.resume:
@@ -75,25 +60,21 @@ class InitComparison(SweepJob[Settings]):
         writer.open(INIT_LAYERS, layer_columns(about["bins"]), first_step=self.step + 1, extra={PARAMETERS: about["weights"]})
         writer.open(INIT_LOSSES, first_step=self.step + 1)
         self._context.progress.update(device=about["device"], threads=about["threads"], parameters=about["parameters"])
-        layers: Sequence[str] = about["weights"]
-        return layers
+        self._layers = about["weights"]
 
-    def _measure(self, init: str, seed: int, layers: Sequence[str]) -> None:
-        question = {INIT: init, SEED: seed, "weights": layers, "first_steps": self._settings.steps}
-        answer = self.attempt(question, init)
+    def measure(self, choice: tuple[str, int]) -> InitTrial:
+        init, seed = choice
+        answer = self.attempt({INIT: init, SEED: seed, "weights": self._layers, "first_steps": self._settings.steps}, init)
         if isinstance(answer, str):
-            trial = InitTrial(init, seed, (), error=answer)
-        else:
-            trial = InitTrial(init, seed, tuple(answer["losses"]), tuple(map(layer_scale, layers, answer["scales"])))
-        self._trials = [*self._trials, trial]
-        self._context.progress.update(result=self.result())
-        self._record(trial)
+            return InitTrial(init, seed, (), error=answer)
+        return InitTrial(init, seed, tuple(answer["losses"]), tuple(map(layer_scale, self._layers, answer["scales"])))
 
     def result(self) -> dict[str, object]:
         return init_result(self._trials, self._settings.kinds)
 
-    def _record(self, trial: InitTrial) -> None:
+    def record(self, trial: InitTrial) -> None:
         """Last its losses, whose last one makes it complete."""
+        self._context.progress.update(result=self.result())
         writer, now, place = self._context.writer, time.time(), self._settings.kinds.index(trial.init)
         writer.put_many(INIT_LAYERS, layer_rows(trial, place, self.step, now))
         writer.flush()

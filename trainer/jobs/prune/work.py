@@ -21,7 +21,7 @@ from gradtop.trainer.record import EventKind, RunReader
 from gradtop.trainer.record.streams.registry import AMOUNT, METHOD, PRUNING, PRUNING_LAYERS
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.training.measuring_job import read_job_config
-from gradtop.trainer.trials.sweep_job import SweepJob
+from gradtop.trainer.trials.sweep_job import ListedSweep
 
 
 def start(context: RunContext) -> None:
@@ -30,38 +30,24 @@ def start(context: RunContext) -> None:
     Sweep(context, config, settings).run_to_the_end()
 
 
-class Sweep(SweepJob[Settings]):
+class Sweep(ListedSweep[Settings, tuple[str, float], PruneTrial]):
     job, ended, fields = "prune", ENDED, FIELDS
     no_checkpoint = "a pruning run writes the checkpoint that is chosen: gradtop prune RUN --write AMOUNT"
     no_change = "a pruning run cannot be changed while it runs; start another one"
 
     def __init__(self, context: RunContext, config: Config, settings: Settings) -> None:
         super().__init__(context, config, settings)
-        self._trials: list[PruneTrial] = []
         self._about = PruneAbout()
 
-    @property
-    def step(self) -> int:
-        return len(self._trials)
-
-    @property
-    def steps(self) -> int:
-        return self.step + len(self._remaining)
-
-    @property
-    def _remaining(self) -> list[tuple[str, float]]:
+    def remaining(self) -> list[tuple[str, float]]:
         return amounts_left(self._trials, self._settings.methods, self._settings.amounts)
 
     def measure_all(self) -> None:
         """Raises UserError where the checkpoint cannot be opened or evaluated, or not be written at the end."""
-        self._begin()
-        while left := self._remaining:
-            self._add(self._measure(*left[0]))
-        if self._settings.write and not RunReader(self._context.run).checkpoints():
-            self.require({"write": self._settings.write})
+        super().measure_all()
+        self.write_chosen(self._settings.write)
 
-    def _begin(self) -> None:
-        """Ask what can be pruned, and take up what was measured before."""
+    def begin(self) -> None:
         about = self.require({})
         writer = self._context.writer
         best = self._config.training.best
@@ -78,14 +64,14 @@ class Sweep(SweepJob[Settings]):
     def result(self) -> dict[str, object]:
         return prune_result(self._trials, self._about)
 
-    def _measure(self, method: str, amount: float) -> PruneTrial:
+    def measure(self, choice: tuple[str, float]) -> PruneTrial:
+        method, amount = choice
         answer = self.attempt({METHOD: method, AMOUNT: amount}, choice_text(method, amount), required=method == WHOLE)
         if isinstance(answer, str):
             return PruneTrial(method, amount, error=answer)
         return PruneTrial(method, amount, tuple(float(answer[name]) for name in FIGURES), tuple(answer["layers"]))
 
-    def _add(self, trial: PruneTrial) -> None:
-        self._trials.append(trial)
+    def record(self, trial: PruneTrial) -> None:
         writer, now = self._context.writer, time.time()
         # The record that counts comes last.
         self._context.progress.update(result=self.result())

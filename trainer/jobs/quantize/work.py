@@ -11,7 +11,7 @@ from gradtop.trainer.record import EventKind, RunReader
 from gradtop.trainer.record.streams.registry import METHOD
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.training.measuring_job import read_job_config
-from gradtop.trainer.trials.sweep_job import SweepJob
+from gradtop.trainer.trials.sweep_job import ListedSweep
 
 
 def start(context: RunContext) -> None:
@@ -20,7 +20,7 @@ def start(context: RunContext) -> None:
     QuantizeSweep(context, config, settings).run_to_the_end()
 
 
-class QuantizeSweep(SweepJob[Settings]):
+class QuantizeSweep(ListedSweep[Settings, str, QuantizeTrial]):
     """It measures the float model, and each method."""
 
     job, ended, fields = "quantize", ENDED, FIELDS
@@ -29,32 +29,19 @@ class QuantizeSweep(SweepJob[Settings]):
 
     def __init__(self, context: RunContext, config: Config, settings: Settings) -> None:
         super().__init__(context, config, settings)
-        self._trials: list[QuantizeTrial] = []
         self._about = QuantizeAbout()
 
-    @property
-    def step(self) -> int:
-        return len(self._trials)
-
-    @property
-    def steps(self) -> int:
-        return self.step + len(self._remaining)
-
-    @property
-    def _remaining(self) -> list[str]:
+    def remaining(self) -> list[str]:
         done = {each.method for each in self._trials}
         return [method for method in (FLOAT, *self._settings.methods) if method not in done]
 
     def measure_all(self) -> None:
         """Raises UserError where the checkpoint cannot be opened or evaluated, or not be written at the end."""
-        self._begin()
-        while left := self._remaining:
-            self._add(self._measure(left[0]))
-        if self._settings.write and not RunReader(self._context.run).checkpoints():
-            self.require({"write": self._settings.write})
+        super().measure_all()
+        self.write_chosen(self._settings.write)
 
-    def _begin(self) -> None:
-        """Ask what can be quantized, say what cannot, and take up what was measured before."""
+    def begin(self) -> None:
+        """Ask what can be quantized, and say what cannot."""
         found = self.require({})
         best = self._config.training.best
         self._about = about_quantized({**found, "metric": best.name, "mode": best.mode})
@@ -69,13 +56,12 @@ class QuantizeSweep(SweepJob[Settings]):
     def result(self) -> dict[str, object]:
         return quantize_result(self._trials, self._about)
 
-    def _measure(self, method: str) -> QuantizeTrial:
-        answer = self.attempt({METHOD: method}, method or "the float model", required=method == FLOAT)
+    def measure(self, choice: str) -> QuantizeTrial:
+        answer = self.attempt({METHOD: choice}, choice or "the float model", required=choice == FLOAT)
         if isinstance(answer, str):
-            return QuantizeTrial(method, error=answer)
-        return trial_of(answer.get("trial")) or QuantizeTrial(method, error="its answer cannot be read")
+            return QuantizeTrial(choice, error=answer)
+        return trial_of(answer.get("trial")) or QuantizeTrial(choice, error="its answer cannot be read")
 
-    def _add(self, trial: QuantizeTrial) -> None:
-        self._trials.append(trial)
+    def record(self, trial: QuantizeTrial) -> None:
         self._context.writer.event(MEASURED, step=self.step, trial=trial_record(trial))
         self._context.progress.update(result=self.result())
