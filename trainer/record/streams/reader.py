@@ -160,6 +160,11 @@ class StreamReader:
         names = [STEP, TIME, *(column.name for column in self.columns)]
         return [dict(zip(names, row, strict=True)) for row in self.rows(max(0, self.count - n))]
 
+    def newest(self, column: str, n: int) -> list[float]:
+        """The values of a column in the last `n` records; [] where there is no such column."""
+        place = next((place for place, each in enumerate(self.columns, 2) if each.name == column), None)
+        return [] if place is None else [row[place] for row in self.rows(max(0, self.count - n))]
+
     def last(self) -> Record | None:
         found = self.tail(1)
         return found[0] if found else None

@@ -64,8 +64,15 @@ def summary(values: Sequence[float], *, sparse: bool) -> tuple[float, float, flo
     total = sum(values)
     if total - total == 0.0:  # a finite sum means finite values: the usual case, without a look at each
         return min(values), max(values), total / count, float(count), 0.0
+    if sparse:
+        values = [value for value in values if value == value]
+        if not values:
+            return NOTHING
+        count, total = len(values), sum(values)
+        if total - total == 0.0:
+            return min(values), max(values), total / count, float(count), 0.0
     finite = [value for value in values if value - value == 0.0]
-    bad = sum(value == value for value in values) - len(finite) if sparse else count - len(finite)
+    bad = count - len(finite)
     if not finite:
         return NAN, NAN, NAN, 0.0, float(bad)
     return min(finite), max(finite), mean(finite), float(len(finite)), float(bad)

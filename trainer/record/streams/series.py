@@ -38,6 +38,7 @@ EMPTY_SERIES = Series()
 
 EMPTY = (0.0, 0.0, 0.0, -1.0, 0.0)  # of a bin that has no record of a column: minimum, maximum, mean, finite and non-finite count
 PARTS = len(EMPTY)
+Span = tuple[int, int, int]  # a bin, and the first and last place (not included) of the records that lie in it
 
 
 class Envelope:
@@ -61,10 +62,24 @@ class Envelope:
             keep = [place for place, step in enumerate(steps) if -WHOLE <= step <= WHOLE]
             columns = [None if values is None else [values[place] for place in keep] for values in columns]
             steps = [steps[place] for place in keep]
-        for number, start, stop in self._split(steps, steps):
-            for column, values in enumerate(columns):
-                if values is not None:
-                    self._add(column, number, summary(values[start:stop], sparse=self.sparse[column]))
+        spans = list(self._split(steps, steps))
+        for column, values in enumerate(columns):
+            if values is not None:
+                self._add_spans(column, spans, values)
+
+    def _add_spans(self, column: int, spans: Sequence[Span], values: list[float]) -> None:
+        """Add the values of a column to the bins that they lie in."""
+        kept, sparse = self._columns[column], self.sparse[column]
+        if sparse and all(map(math.isnan, values)):
+            return  # of none of them it was measured
+        parts = [values[start:stop] for _number, start, stop in spans]
+        for (number, _start, _stop), part, low, high, summed in zip(spans, parts, map(min, parts), map(max, parts), map(sum, parts), strict=True):
+            place = PARTS * number
+            if summed - summed == 0.0 and kept[place + 3] <= 0:  # a new bin of finite values, as most are: in a third of the time
+                count = len(part)
+                kept[place], kept[place + 1], kept[place + 2], kept[place + 3] = low, high, summed / count, count
+            else:
+                self._add(column, number, summary(part, sparse=sparse))
 
     def add_chunks(self, firsts: list[float], lasts: list[float], columns: Sequence[tuple[Values, ...] | None]) -> None:
         """Add rollup records; each counts in the bin that contains its first step."""
@@ -88,7 +103,7 @@ class Envelope:
         kept[place], kept[place + 1], kept[place + 2], kept[place + 3] = low, high, mean, finite
         kept[place + 4] += bad
 
-    def _split(self, firsts: list[float], lasts: list[float]) -> Iterator[tuple[int, int, int]]:
+    def _split(self, firsts: list[float], lasts: list[float]) -> Iterator[Span]:
         if firsts and self.grows:
             top = max(firsts)
             while top >= self.origin + self.bins * self.width:
@@ -103,7 +118,8 @@ class Envelope:
             start = stop
 
     def _cover(self, number: int, first: float, last: float) -> None:
-        self._firsts[number], self._lasts[number] = min(self._firsts[number], first), max(self._lasts[number], last)
+        self._firsts[number] = min(self._firsts[number], first)
+        self._lasts[number] = max(self._lasts[number], last)
 
     def _double(self) -> None:
         self.width *= 2

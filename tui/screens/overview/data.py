@@ -226,8 +226,7 @@ def monitor_setting(reader: RunReader, name: str, default: float) -> float:
 
 def share_clipped(reader: RunReader) -> float | None:
     """The share of the last 500 measured steps whose gradient was clipped; None where clipping is off."""
-    steps = reader.stream(STEPS)
-    hits = [row[CLIPPED] for row in steps.tail(500) if row.get(CLIPPED, float("nan")) == row.get(CLIPPED)]
+    hits = [value for value in reader.stream(STEPS).newest(CLIPPED, 500) if not math.isnan(value)]
     training = present(reader, "training")
     clips = bool(training.get("clip") or training.get("clip_value"))
     return sum(hits) / len(hits) if hits and (clips or any(hits)) else None
