@@ -6,7 +6,7 @@ import math
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from gradtop.trainer.record.bounds import WHOLE
 from gradtop.trainer.record.streams.rollup import in_place, summary, weighted
@@ -38,7 +38,7 @@ EMPTY_SERIES = Series()
 
 EMPTY = (0.0, 0.0, 0.0, -1.0, 0.0)  # of a bin that has no record of a column: minimum, maximum, mean, finite and non-finite count
 PARTS = len(EMPTY)
-Span = tuple[int, int, int]  # a bin, and the first and last place (not included) of the records that lie in it
+BinSpan: TypeAlias = tuple[int, int, int]  # a bin, and the first and last place (not included) of the records that lie in it
 
 
 class Envelope:
@@ -67,7 +67,7 @@ class Envelope:
             if values is not None:
                 self._add_spans(column, spans, values)
 
-    def _add_spans(self, column: int, spans: Sequence[Span], values: list[float]) -> None:
+    def _add_spans(self, column: int, spans: Sequence[BinSpan], values: list[float]) -> None:
         """Add the values of a column to the bins that they lie in."""
         kept, sparse = self._columns[column], self.sparse[column]
         if sparse and all(map(math.isnan, values)):
@@ -103,7 +103,7 @@ class Envelope:
         kept[place], kept[place + 1], kept[place + 2], kept[place + 3] = low, high, mean, finite
         kept[place + 4] += bad
 
-    def _split(self, firsts: list[float], lasts: list[float]) -> Iterator[Span]:
+    def _split(self, firsts: list[float], lasts: list[float]) -> Iterator[BinSpan]:
         if firsts and self.grows:
             top = max(firsts)
             while top >= self.origin + self.bins * self.width:
