@@ -147,3 +147,16 @@ def test_what_is_told_before_is_what_the_worker_does(trained: Run, tmp_path: Pat
         assert any(words in each for each in told.dropped) == any(words in each for each in dropped), (told, event)
     assert ("the optimizer's state" in told.kept) == ("the optimizer's state" in kept)
     assert read_status(made).state == "done"
+
+
+@pytest.mark.parametrize(
+    ("tables", "words"),
+    [
+        ("[data]\nkind = 'image_folder'\nroot = 'pictures'", "all weights (outputs by the names of their classes)"),
+        ("[model]\nkind = 'mlp'\n[data]\nkind = 'table'\nfile = 'houses.csv'\ntarget = ['price']\n[task]\nkind = 'regression'", "all weights"),
+        ("", "all weights"),
+    ],
+)
+def test_outputs_of_classes_that_only_files_know_are_said_to_go_by_name(tables: str, words: str) -> None:
+    config = parse_config(tables)
+    assert consequences(config, apply_overrides(config, ["optimizer.lr=1e-4"])).kept[0] == words

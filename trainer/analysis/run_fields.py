@@ -88,6 +88,15 @@ FIELDS: Mapping[str, RunField] = {
 }
 
 
+# What stands above the columns of lists, where the field has another name.
+_HEADERS: Mapping[str, str] = {"run": "name", "best loss": "best", "changes": CHANGE, "changes or error": CHANGE, **{field.title: field.name for field in FIELDS.values() if field.title}}
+
+
+def field_name(written: str) -> str:
+    """The name of the field that somebody has written, be it by its header."""
+    return _HEADERS.get(written, written)
+
+
 def field_of(name: str) -> RunField:
     """The field of a name: one of `FIELDS`, a key of the configuration with a dot, else a column of the stream `evals`."""
     if (known := FIELDS.get(name)) is not None:

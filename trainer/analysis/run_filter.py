@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradtop.trainer.analysis.formatting import setting_text
-from gradtop.trainer.analysis.run_fields import FIELDS, field_of, is_looked_up
+from gradtop.trainer.analysis.run_fields import FIELDS, field_name, field_of, is_looked_up
 from gradtop.trainer.record import clean
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def parse(typed: str) -> Filter:
         if found is None:
             words.append(written.replace('"', "").casefold())
             continue
-        key, order, value = found[1], found[2], found[3].replace('"', "")
+        key, order, value = field_name(found[1]), found[2], found[3].replace('"', "")
         if not value:
             incomplete = f"{clean(key, 60)}{order} needs a value"
             continue

@@ -31,7 +31,7 @@ def consequences(old: Config, new: Config, *, epoch: int = 0, weights: Consequen
         kept += weights.kept
         dropped += weights.dropped
     elif fits_surely(old, new):
-        kept.append("all weights")
+        kept.append("all weights (outputs by the names of their classes)" if _names_classes(new) else "all weights")
     else:
         kept += UNKNOWN.kept
     if not _fits(old, new) and weights is None:
@@ -97,6 +97,11 @@ def same_lr_curve(old: Config, new: Config) -> bool:
 def _fits(old: Config, new: Config) -> bool:
     """Whether all weights keep their shapes; other data may ask for another head or another first layer."""
     return old.data == new.data or (old.data.shape[1:] == new.data.shape[1:] and bool(old.data.shape.classes))
+
+
+def _names_classes(config: Config) -> bool:
+    """Whether the files of the data say which classes there are: these may have changed since, and then outputs go by name."""
+    return not config.data.shape.classes and config.data.inputs != "characters" and config.task.kind not in {"regression", "custom"}
 
 
 def _optimizer(old: Config, new: Config, kept: list[str], dropped: list[str], *, all_weights: bool) -> None:

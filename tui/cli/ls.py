@@ -54,7 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("filter", nargs="*", metavar="FILTER", help="only runs that match: words, and conditions such as state:done or optimizer.lr>1e-3")
     parser.add_argument("--filter", dest="more", action="append", default=[], metavar="FILTER", help="the same as an option; may be repeated")
-    parser.add_argument("--sort", metavar="NAME", help="sort by a column, a key of the configuration or a metric")
+    parser.add_argument("--sort", type=named_field, metavar="NAME", help="sort by a column, a key of the configuration or a metric")
     parser.add_argument("--columns", type=column_names, default=(), metavar="A,B", help="columns to print beside the name, such as state,lr,best")
     parser.add_argument("--reverse", action="store_true", help="reverse the order")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -71,10 +71,17 @@ def at_least_one(text: str) -> int:
 
 def column_names(text: str) -> tuple[str, ...]:
     """Raises ArgumentTypeError, which argparse words."""
-    found = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+    found = tuple(dict.fromkeys(named_field(word.strip()) for word in text.split(",") if word.strip()))
     if not found:
         raise argparse.ArgumentTypeError("names of columns are expected, separated by commas")
     return found
+
+
+def named_field(text: str) -> str:
+    """The name of a field, of which the header may be written."""
+    from gradtop.trainer.analysis.run_fields import field_name
+
+    return field_name(text)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -242,6 +249,7 @@ def print_chosen(rows: Sequence[RunRow], names: Sequence[str]) -> None:
     from gradtop.trainer.record import clean
     from gradtop.tui.framework import states
 
+    names = [name for name in names if name != "name"]  # which stands in front
     numbers = [name for name in names if all(isinstance(values_of(row, [name])[name], int | float | None) for row in rows)]
     titles = {name: clean(name if name == CHANGE else field_of(name).title or name, 40) for name in names}
     lines = []
