@@ -155,6 +155,24 @@ def test_an_iterable_goes_on_over_epochs_and_passes_and_from_any_place(name: str
         batches.close()
 
 
+def test_a_pass_that_does_not_fill_a_batch_is_said_once() -> None:
+    said: list[str] = []
+    source = of("few", lambda: (Counting(5), VALIDATION))
+    assert source.reading is not None
+    source.reading.warn = said.append
+    batches = batches_of(source, 3)
+    assert [len(labels) for epoch in range(2) for _, labels in batches.epoch(epoch)] == [5] * 6
+    assert said == [f"data.target: {__name__}:load: the training set ends after 5 samples, so that a step has these and not 8, the batch size"]
+    batches.close()
+    source = of("enough", lambda: (Counting(12), VALIDATION))
+    assert source.reading is not None
+    source.reading.warn = said.append
+    batches = batches_of(source, 4)
+    assert [len(labels) for _, labels in batches.epoch(0)] == [8, 4, 8, 4]
+    assert len(said) == 1
+    batches.close()
+
+
 @pytest.mark.filterwarnings("ignore:'set_vital'")
 def test_a_stateful_loader_is_taken_as_any_other() -> None:
     from torchdata.stateful_dataloader import StatefulDataLoader

@@ -17,7 +17,7 @@ from gradtop.trainer.data.batches import Draw, Prepare
 from gradtop.trainer.data.kinds.custom.collated import Collated, FailedSample
 from gradtop.trainer.data.kinds.custom.randomness import OwnRandomness
 from gradtop.trainer.data.loading import BatchPlace, Reading, reader_died
-from gradtop.trainer.data.nested import ModelInputs, on_device
+from gradtop.trainer.data.nested import ModelInputs, count_samples, on_device
 from gradtop.trainer.data.readers import LoaderBatches, Outlive
 from gradtop.trainer.data.targets import WantedTargets
 from gradtop.trainer.runtime.errors import TracedError, UserError
@@ -147,6 +147,8 @@ class StreamBatches:
         self._open: Generator[GivenBatch] | None = None
         self._at = 0  # batches that were taken
         self._passes = 0
+        self._samples = 0  # that the pass at hand has given
+        self._told = False  # that they do not fill a batch
 
     def epoch(self, epoch: int, *, skip: int = 0) -> Generator[GivenBatch]:
         """Inputs and targets of `epoch` (counted from 0), from batch number `skip` on."""
@@ -191,10 +193,19 @@ class StreamBatches:
                 self._open = self._read(self._passes)
             if (batch := next(self._open, None)) is not None:
                 self._at += 1
+                self._samples += count_samples(batch[0])
                 return batch
             self.close()
+            self._tell_of_few()
             self._passes += 1
         raise UserError(f"{self._stream.title} ends before its first batch, in pass {self._passes:,}")
+
+    def _tell_of_few(self) -> None:
+        """Say once that a pass does not fill a batch, as nothing else tells of a step of fewer samples."""
+        if 0 < self._samples < self.batch_size and not self._told:
+            self._told = True
+            self._reading.warn(f"{self._stream.title} ends after {self._samples:,} sample{'s' * (self._samples != 1)}, so that a step has these and not {self.batch_size:,}, the batch size")
+        self._samples = 0
 
     def _read(self, number: int) -> Generator[GivenBatch]:
         return self._stream.read(self._reading, BatchPlace(self._seed, number), self.batch_size, pinned=self._device.type == "cuda")
