@@ -85,7 +85,7 @@ def test_values_within_the_declared_bounds_are_taken_as_they_are(made: dict[str,
 
 
 @pytest.mark.parametrize("spec", FIELDS, ids=lambda spec: f"{spec.key}-{spec.default}")
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(value=ANY_VALUE)
 def test_any_value_at_all_is_taken_or_is_a_problem_of_its_field(spec: FieldSpec, value: object) -> None:
     part = next(part for part in sections() if part.name == spec.section)

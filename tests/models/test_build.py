@@ -116,7 +116,7 @@ def test_the_seed_decides_the_weights(config: ModelConfig) -> None:
     ids=lambda value: getattr(value, "name", getattr(value, "kind", "")),
 )
 def test_each_kind_learns(config: ModelConfig, lr: float) -> None:
-    dataset = load_data(Fake(samples=64, classes=4, image_size=32, channels=1), seed=0)
+    dataset = load_data(Fake(samples=32, classes=4, image_size=32, channels=1), seed=0)
     assert isinstance(dataset, Dataset)
     torch.manual_seed(0)
     model = build_model(config, dataset.info)

@@ -18,8 +18,8 @@ from tests.training.runs import TIMES, differences, events, newest_state, rows
 
 Start = Callable[..., Worker]
 
-# About a second of training with half a dozen checkpoints.
-EPOCHS = 75
+# Half a second of training with several checkpoints.
+EPOCHS = 45
 # Each of these tests has its share of the kills, and other instants.
 PARTS = 2
 # The time until the kill, as a share of what a whole run takes on this machine now: in one of three cases while it starts, else anywhere

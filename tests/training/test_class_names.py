@@ -46,7 +46,7 @@ def folder(at: Path, names: Sequence[str]) -> Path:
 
 
 def parent_of(at: Path, names: Sequence[str], *settings: str) -> Run:
-    data = [f"data.root={folder(at / 'first', names)}", "data.image_size=8"]
+    data = [f"data.root={folder(at / 'first', names)}", "data.image_size=8", "data.workers=0"]
     return trained(new_run(at / "runs", dump_config(parse_config(CONFIG, overrides=["data.kind=image_folder", *data, *settings])), {}))
 
 

@@ -33,6 +33,7 @@ target = "model_of_home:build"
 kind = "image_folder"
 root = "images"
 image_size = 8
+workers = 0
 
 [training]
 epochs = 2

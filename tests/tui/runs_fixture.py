@@ -103,9 +103,10 @@ class Grower:
             )
         ]
         self._system = SegmentWriter(run, "system", system)
+        self._written = (self._steps, self._evals, self._layers, self._activations, self._histograms, self._system)
+        self._rows: dict[SegmentWriter, list[tuple[float, ...]]] = {writer: [] for writer in self._written}
         plan = SegmentWriter(run, "plan", [value("lr")])
-        for step in range(0, self.steps, max(1, self.steps // 500)):
-            plan.append(step, start, [planned(step, self.steps, lr)])
+        plan.append_many([(step, start, planned(step, self.steps, lr)) for step in range(0, self.steps, max(1, self.steps // 500))])
         plan.close()
 
     def __del__(self) -> None:
@@ -121,6 +122,13 @@ class Grower:
         """Go on by so many steps; `loss` replaces the value of the last one."""
         for index in range(steps):
             self._one(loss if index == steps - 1 else None)
+        for writer, rows in self._rows.items():
+            if rows:
+                writer.append_many(rows)  # one write for all: most of what a run took
+                rows.clear()
+
+    def _add(self, writer: SegmentWriter, step: int, values: Sequence[float]) -> None:
+        self._rows[writer].append((step, self.now, *values))
 
     def _one(self, loss: float | None) -> None:
         t, noise = self.step / self.steps, self.random.gauss
@@ -130,22 +138,21 @@ class Grower:
         nan = math.nan
         measured = self.step % 2 == 0
         clipped = (1.0 if norm > 5 else 0.0) if measured else nan
-        now = self.now
-        self._steps.append(self.step, now, [value, planned(self.step, self.steps, self.lr), norm if measured else nan, clipped, 12400 + noise(0, 90), nan, nan])
+        self._add(self._steps, self.step, [value, planned(self.step, self.steps, self.lr), norm if measured else nan, clipped, 12400 + noise(0, 90), nan, nan])
         if self.step % 10 == 0:
             row = []
             for depth, (name, _kind, shape) in enumerate(PARAMETERS):
                 scale = math.exp(-0.25 * depth) * (0.4 if name.endswith("bias") else 1.0)
                 scale *= 1e-6 * math.exp(-6 * t) if name == self.vanishing else 1.0
                 row += [norm * scale * math.exp(noise(0, 0.15)), math.sqrt(math.prod(shape)) * (0.08 + 0.05 * t)]
-            self._layers.append(self.step, now, row)
+            self._add(self._layers, self.step, row)
             outputs = [figure for _, kind in MODULES for figure in ((0.5 + 0.2 * t, 0.01) if kind == "ReLU" else (0.8 + 0.4 * t,))]
-            self._activations.append(self.step, now, outputs)
+            self._add(self._activations, self.step, outputs)
         if self.step % 100 == 0:
             for index in range(len(PARAMETERS)):
-                self._histograms.append(self.step, now, self._histogram(index, t))
+                self._add(self._histograms, self.step, self._histogram(index, t))
         if self.step % 40 == 0:
-            self._system.append(self.step, now, [96 + noise(0, 2), 412e6 + 1e4 * self.step, nan, nan, nan, nan, nan])
+            self._add(self._system, self.step, [96 + noise(0, 2), 412e6 + 1e4 * self.step, nan, nan, nan, nan, nan])
         self.step += 1
         if self.step % self.per_epoch == 0:
             self._epoch(level)
@@ -153,7 +160,7 @@ class Grower:
     def _epoch(self, level: float) -> None:
         epoch = self.step // self.per_epoch
         val, accuracy = level * 1.1 + 0.01 + abs(self.random.gauss(0, 0.01)), 1 - 0.9 * math.exp(-0.9 * epoch) - 0.012
-        self._evals.append(self.step - 1, self.now, [epoch, val, accuracy])
+        self._add(self._evals, self.step - 1, [epoch, val, accuracy])
         better = val < self.best[0]
         if better:
             self.best = (val, accuracy)
@@ -174,8 +181,8 @@ class Grower:
         low, high = mean - 4 * spread, mean + 4 * spread
         centres = [low + (high - low) * (b + 0.5) / BINS for b in range(BINS)]
         weights = [math.exp(-0.5 * ((c - mean) / spread) ** 2) * (1 + 0.15 * self.random.random()) for c in centres]
-        total = math.prod(shape)
-        counts = [round(total * w / sum(weights)) for w in weights]
+        total, whole = math.prod(shape), sum(weights)
+        counts = [round(total * w / whole) for w in weights]
         return [index, low, high, mean, spread, low, high, 0.0, total, *counts]
 
     def status(self, state: str, *, pid: int | None = None, updated: float | None = None, error: str = "", warning: str = "") -> None:
@@ -225,7 +232,7 @@ class Grower:
         )
 
     def close(self) -> None:
-        for writer in (self._steps, self._evals, self._layers, self._activations, self._histograms, self._system):
+        for writer in self._written:
             writer.close()
 
 

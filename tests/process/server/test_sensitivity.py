@@ -82,7 +82,7 @@ def test_each_value_is_trained_with_each_seed_as_a_run_and_compared(tmp_path: Pa
 
 def test_a_full_disk_ends_the_analysis_with_a_sentence_and_costs_no_training(tmp_path: Path, running_server: int) -> None:
     with mounted(tmp_path, "4m") as disk:
-        run = analysis(disk, "training.epochs=40", "training.threads=1")
+        run = analysis(disk, "training.epochs=15", "training.threads=1")
         start_worker(run)
         wait_until(lambda: any(trial.state is TrialState.DONE for trial in read_trials(run)), why="the first training", timeout=60)
         ballast = occupy(disk)

@@ -15,9 +15,10 @@ from tests.process.support import state_of, wait_for_state
 from tests.support import wait_until
 
 SWEEPS = {
-    "prune": ("prune.methods=layer_l1", "prune.amounts=0.3,0.6", "prune.write=0.6"),
+    "prune": ("prune.methods=layer_l1", "prune.amounts=0.6", "prune.write=0.6"),
     "quantize": ("quantize.methods=weight_int8,weight_int4", "quantize.batch_sizes=1", "quantize.compiled=false", "quantize.write=weight_int8"),
 }
+MEASURED = {"prune": 2, "quantize": 3}
 WRITTEN = {"prune": "pruned: layer_l1 60 %", "quantize": "quantized: weight_int8"}
 
 
@@ -36,7 +37,7 @@ def test_a_full_disk_costs_no_half_of_a_checkpoint_and_a_resume_writes_it(tmp_pa
         kept = measured(job, run)
         finish_sweep(run, adopt)
         assert state_of(run) is RunState.DONE
-        assert kept <= measured(job, run) == 3
+        assert kept <= measured(job, run) == MEASURED[job]
         assert [each.note for each in RunReader(run).checkpoints()] == [WRITTEN[job]]
 
 
