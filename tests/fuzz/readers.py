@@ -257,7 +257,7 @@ def _classes(run: Run) -> None:
     found = read_classification(run)
     if found is not None:
         title_line(ClassesPart(found, best=True), 80)
-        matrix_lines(replace(found, **{name: getattr(found, name)[:40] for name in ("support", "predicted", "hits", "names")}, confused=()))
+        matrix_lines(found._replace(**{name: getattr(found, name)[:40] for name in ("support", "predicted", "hits", "names")}, confused=()))
         class_lines(found)
         list(worst_lines(found))
         shares(found, 20)

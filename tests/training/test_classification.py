@@ -97,8 +97,8 @@ def test_counts_and_worst_samples_are_those_of_each_sample(monkeypatch: pytest.M
     assert all(math.isnan(each.loss) and each.predicted == 10 for each in found.worst[:5])
     losses = [math.log(sum(map(math.exp, row))) - row[label] for row, label in zip(outputs, labels, strict=True)]
     ranked = sorted((place for place in range(300) if not math.isnan(losses[place])), key=lambda place: -losses[place])
-    assert [each.index for each in found.worst[5:]] == ranked[:11]
-    assert all((each.label, each.predicted) == (labels[each.index], guesses[each.index]) for each in found.worst)
+    assert [each.sample for each in found.worst[5:]] == ranked[:11]
+    assert all((each.label, each.predicted) == (labels[each.sample], guesses[each.sample]) for each in found.worst)
 
 
 def test_labels_that_are_left_out_count_in_no_class() -> None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
 from typing import NamedTuple
@@ -39,15 +38,11 @@ SMALLEST = 1e-30
 LARGE_UPDATE, HUGE_UPDATE = 0.1, 1.0  # update : weight; about 1e-3 is usual (Karpathy, "A Recipe for Training Neural Networks")
 
 
-@dataclass(frozen=True)
 class Measured:
     """One parameter's norms, oldest first: `recent` record by record, `earlier` in means over stretches before its window."""
 
-    name: str
-    sizes: tuple[int, ...]
-    recent: Sequence[float] = ()
-    earlier: Sequence[float] = ()
-    trainable: bool = True
+    def __init__(self, name: str, sizes: tuple[int, ...], recent: Sequence[float] = (), earlier: Sequence[float] = (), *, trainable: bool = True) -> None:
+        self.name, self.sizes, self.recent, self.earlier, self.trainable = name, sizes, recent, earlier, trainable
 
     @cached_property
     def level(self) -> float:

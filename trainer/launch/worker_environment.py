@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -40,7 +39,7 @@ def worker_environment() -> dict[str, str]:
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [os.fspath(here), env.get("PYTHONPATH")]))
     for name, value in KEEP_MEMORY.items():
         env.setdefault(name, value)
-    if platform.machine() in {"x86_64", "AMD64"} and not any(name in env for name in WAITING):
+    if os.uname().machine in {"x86_64", "AMD64"} and not any(name in env for name in WAITING):
         env[SPINS[0]] = SPINS[1]
     tunables = env.get("GLIBC_TUNABLES", "")
     if HUGE_PAGES[0] not in tunables:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from gradtop.trainer.metrics import ACCURACY, BALANCED_ACCURACY, F1
 from gradtop.trainer.record import bounds
@@ -18,18 +17,16 @@ MOST_CONFUSED = 10_000  # pairs of classes: every one of up to 100 classes
 NEWEST, BEST = "classes.json", "best-classes.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Worst:
+class Worst(NamedTuple):
     """A sample by its place in the validation set."""
 
-    index: int
+    sample: int
     loss: float
     label: int
     predicted: int
 
 
-@dataclass(frozen=True, slots=True)
-class Classification:
+class Classification(NamedTuple):
     """Per class: samples of it (`support`), how often it was `predicted`, and how often rightly (`hits`).
 
     `confused` are (label, predicted class, count) of what was not predicted rightly, the most frequent first; the predicted class is the
@@ -114,7 +111,7 @@ class Classification:
             "hits": list(self.hits),
             "confused": [list(each) for each in self.confused[:MOST_CONFUSED]],
             "omitted": self.omitted + sum(count for _, _, count in self.confused[MOST_CONFUSED:]),
-            "worst": [[each.index, each.loss if math.isfinite(each.loss) else str(each.loss), each.label, each.predicted] for each in self.worst],
+            "worst": [[each.sample, each.loss if math.isfinite(each.loss) else str(each.loss), each.label, each.predicted] for each in self.worst],
         }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from gradtop.trainer.record import bounds
 from gradtop.trainer.record.layout import Run
@@ -12,8 +12,7 @@ FACTS, TASK, TABLE = "facts", "task", "table"  # in data.json
 MOST_CLASSES = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class DataFacts:
+class DataFacts(NamedTuple):
     """Statistics of the training data; None or empty where unknown.
 
     `class_counts` are the training labels per class number (for a text: its characters), of `counted` labels, which are a
@@ -42,7 +41,7 @@ class DataFacts:
 
     def record(self) -> dict[str, object]:
         """The facts as a JSON object."""
-        return {**asdict(self), "class_counts": list(self.class_counts)}
+        return {**self._asdict(), "class_counts": list(self.class_counts)}
 
 
 def read_data_facts(run: Run) -> DataFacts:

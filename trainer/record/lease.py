@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gradtop.trainer.record.files import read_file
 from gradtop.trainer.record.layout import Run
@@ -18,8 +18,7 @@ STALE = 600.0  # seconds: more than hosts' clocks differ
 LARGEST = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(NamedTuple):
     """What all screens show together: measurements (`Measurement`), parameters by name, and pictures of weights."""
 
     measurements: frozenset[str] = frozenset()

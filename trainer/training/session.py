@@ -242,7 +242,7 @@ class Session(Standing):
             evaluated(self.scores.rank(score) if math.isfinite(score.loss) else math.inf)
         self.evaluations.record(self.step, epoch, score)
         if classes is not None and classes.classes <= MOST_CLASSES:
-            self._keep_classes(replace(classes, step=self.step, epoch=epoch, names=self.class_names), best=best)
+            self._keep_classes(classes._replace(step=self.step, epoch=epoch, names=self.class_names), best=best)
         self.monitor.collect()
         self.writer.event(
             EventKind.EPOCH,

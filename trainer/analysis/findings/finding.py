@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from gradtop.trainer.analysis.findings.history import RunHistory
@@ -23,8 +22,7 @@ SYMBOLS = {Severity.ERROR: "✕", Severity.WARNING: "▲", Severity.NOTE: "·"}
 TONES = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "muted"}
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing that is wrong: `title` in a few words, `sentence` with its figure, `evidence` those figures, `advice` what to do about it.
 
     `since_step` is the step from which it holds, None where that is not known. `mode` is the id of the mode that shows it. A
@@ -35,7 +33,7 @@ class Finding:
     title: str
     sentence: str
     advice: str = ""
-    evidence: Mapping[str, float | str] = field(default_factory=dict)
+    evidence: Mapping[str, float | str] = {}
     since_step: int | None = None
     passed: bool = False
     name: str = ""
@@ -65,8 +63,7 @@ class Finding:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """Something that may be wrong with a run; `look` finds it, and its docstring says when it fires, the threshold and the source."""
 
     name: str
@@ -75,7 +72,7 @@ class Rule:
 
     def __call__(self, run: RunHistory) -> Iterator[Finding]:
         for found in self.look(run):
-            yield replace(found, name=self.name, mode=self.mode)
+            yield found._replace(name=self.name, mode=self.mode)
 
 
 def rule(name: str, mode: str = "overview") -> Callable[[Callable[[RunHistory], Iterator[Finding]]], Rule]:

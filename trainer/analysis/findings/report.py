@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from gradtop.trainer.analysis.findings.finding import Finding, Severity
@@ -18,8 +18,7 @@ ENDINGS = frozenset(state.value for state in WENT_WRONG)  # findings that tell h
 ENOUGH = 20  # steps before a run can be called healthy
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """The findings in the order of harm: errors, warnings, notes, and last those that have passed.
 
     `healthy` says that nothing is wrong, where measurements suffice to say so; `steps` is over how many.
@@ -39,24 +38,24 @@ class Report:
         return next(iter(self.present), None)
 
     @property
-    def count(self) -> int:
+    def wrong(self) -> int:
         return len(self.present)
 
     def text(self) -> str:
         """In a few words: ✓ nothing wrong; ▲ loss spike at 812 · 2 more; "" where it is too early to say."""
         if (worst := self.worst) is not None:
-            return f"{worst.symbol} {worst.title}{f' · {self.count - 1} more' if self.count > 1 else ''}"
+            return f"{worst.symbol} {worst.title}{f' · {self.wrong - 1} more' if self.wrong > 1 else ''}"
         return "✓ nothing wrong" if self.healthy else ""
 
     def cell(self) -> str:
         """The same in a table: ▲ loss spike at 812 +2."""
         worst = self.worst
-        return f"{worst.symbol} {worst.title}{f' +{self.count - 1}' if self.count > 1 else ''}" if worst is not None else self.text()
+        return f"{worst.symbol} {worst.title}{f' +{self.wrong - 1}' if self.wrong > 1 else ''}" if worst is not None else self.text()
 
     def besides_the_ending(self) -> Report:
         """The other findings, for where it is said already that the run failed or died; never that it is healthy then."""
         others = tuple(finding for finding in self.findings if finding.name not in ENDINGS)
-        return self if len(others) == len(self.findings) else replace(self, findings=others)
+        return self if len(others) == len(self.findings) else self._replace(findings=others)
 
     @property
     def tone(self) -> str:

@@ -111,7 +111,7 @@ def class_line(found: Classification, number_: int, mistaken: tuple[int, int] | 
 def worst_lines(found: Classification) -> Iterator[TextLine]:
     for each in found.worst:
         label, predicted = (clean(found.name(one), NAME) for one in (each.label, each.predicted))
-        yield [(f" {each.index:>7}", "muted"), (f" {f'{each.loss:.2f}' if abs(each.loss) < LARGE else significant(each.loss):>8}", "text"), (f"  {label}", "text"), (f" as {predicted}" if each.label != each.predicted else "", "error")]
+        yield [(f" {each.sample:>7}", "muted"), (f" {f'{each.loss:.2f}' if abs(each.loss) < LARGE else significant(each.loss):>8}", "text"), (f"  {label}", "text"), (f" as {predicted}" if each.label != each.predicted else "", "error")]
 
 
 def copied(found: Classification) -> str:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -180,8 +179,8 @@ async def test_a_finding_tells_its_evidence_and_advice_and_enter_opens_the_mode_
     run, grower = fake_run(runs, created=NOW - 30.1)
     async with piloted(tmp_path, run) as screen:
         await screen.shows("✓ nothing wrong")
-        found = replace(SPIKE, sentence="the gradients vanish towards the input", mode="gradients")
-        ill = Report((found, replace(SPIKE, severity=Severity.WARNING)))
+        found = SPIKE._replace(sentence="the gradients vanish towards the input", mode="gradients")
+        ill = Report((found, SPIKE._replace(severity=Severity.WARNING)))
         monkeypatch.setattr(WatchedRun, "_judge", lambda _watch, _state: ill)
         grower.grow(1)
         await screen.shows("✕ loss spike at 812 · 1 more")
