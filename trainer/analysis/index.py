@@ -6,7 +6,6 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -241,7 +240,7 @@ class RunIndex:
             entry = self._entries[waiting.run.where]
             before = waits_for(waiting.device, [self._names[other.id] for other in waiting.before])
             if entry.row is not None and (entry.row.place, entry.row.waits_for) != (waiting.place, before):
-                entry.row = replace(entry.row, place=waiting.place, waits_for=before)
+                entry.row = entry.row._replace(place=waiting.place, waits_for=before)
 
     def _requested_device(self, run: Run) -> str:
         """Read once: the configuration of a run stays as it is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gradtop.trainer.analysis.run_fields import DATA, FINDING, METRIC, data_of
 from gradtop.trainer.record import Run, RunReader, RunState, Status, StreamReader, clean, effective
@@ -16,11 +16,10 @@ AGAIN = 10.0  # seconds between two looks at what is wrong with a run that is al
 SENTENCE = 200  # characters
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
+class Looked(NamedTuple):
     """What was looked up, None for what the run does not have; `judged` is when its findings were."""
 
-    values: Mapping[str, object] = field(default_factory=dict)
+    values: Mapping[str, object] = {}
     judged: float = 0.0
 
     def missing(self, wanted: Collection[str], state: RunState, now: float) -> list[str]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradtop.trainer.analysis.formatting import setting_text
 from gradtop.trainer.record import clean
@@ -22,8 +21,7 @@ NOT_DATA = frozenset({"kind", "workers", "prefetch", "sampler"})  # of the secti
 LONGEST = 80
 
 
-@dataclass(frozen=True, slots=True)
-class RunField:
+class RunField(NamedTuple):
     """`value` of a row is None where it is unknown. `needs` are the keys that the index must look up for it, in `RunRow.values`.
 
     `result` is measured on the data, and so compares only with results on the same. `unit` is "s" of a duration, "time" of a date.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gradtop.trainer.analysis.run_fields import comparable, field_of, finite
@@ -60,4 +59,4 @@ def groups(rows: Iterable[RunRow], sort: str) -> int:
 
 def without_branch(row: RunRow) -> RunRow:
     """Without the branch that its place in the family has."""
-    return replace(row, branch="") if row.branch else row
+    return row._replace(branch="") if row.branch else row

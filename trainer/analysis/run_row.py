@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from gradtop.trainer.analysis.formatting import number, setting_text
 from gradtop.trainer.analysis.look_up import NOT_LOOKED, Looked
@@ -20,8 +21,7 @@ DEEPEST = 9  # cells of branches before a name
 FORKED_AT = re.compile(r"step-0*(\d{1,18})\.pt$")
 
 
-@dataclass(frozen=True, slots=True)
-class RunRow:
+class RunRow(NamedTuple):
     """One line of the list; `branch` is what is drawn before the name ("├", "│ └" or ""); `change` ends with the last `words`, if any: why it failed,
     died or ended early, or what troubles it.
 
@@ -48,7 +48,7 @@ class RunRow:
     tags: tuple[str, ...] = ()
     note: str = ""
     pinned: bool = False
-    values: Mapping[str, object] = field(default_factory=dict)
+    values: Mapping[str, object] = {}
 
 
 @dataclass(slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from gradtop.trainer.record import StreamReader, clean
@@ -44,11 +45,10 @@ class Node:
         return not self.kind
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(NamedTuple):
     """`nodes` from the model itself on, each module before what is in it; `parameters` in the order of the model."""
 
-    nodes: Mapping[str, Node] = field(default_factory=dict)
+    nodes: Mapping[str, Node] = {}
     parameters: tuple[str, ...] = ()
     tied: int = 0
     saved: int = 0  # bytes, by what is tied

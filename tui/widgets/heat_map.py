@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
 from rich.cells import cell_len
@@ -44,12 +43,11 @@ class Heat(NamedTuple):
     words: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Pixels:
+class Pixels(NamedTuple):
     """A picture of square pixels in levels; `places` has the tiles beside the chosen one: number, left, top, right and bottom."""
 
     rows: list[list[int]]
-    places: list[tuple[int, int, int, int, int]] = field(default_factory=list)
+    places: list[tuple[int, int, int, int, int]]
 
     def put(self, x: int, y: int, heat: Heat, tile: Sequence[float], scale: int, levels: int, *, tall: int = 0) -> None:
         """Each number in `scale` pixels across and `tall` down, by default as many."""
@@ -114,7 +112,7 @@ class HeatMap(Drawn):
             return rows
         ramp = "" if self.is_coloured else FEW if draws_unicode(self) else ASCII
         across, down = self.pixels(width, height)
-        picture = Pixels([[GROUND] * across for _ in range(down)])
+        picture = Pixels([[GROUND] * across for _ in range(down)], [])
         marks, shown = arranged(picture, self._heat, len(ramp) or LEVELS)
         self.places = picture.places
         self._paint(rows, picture, ramp)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from rich.cells import cell_len
 
@@ -26,7 +24,7 @@ def test_a_row_is_as_wide_as_the_list_and_its_columns_stand_below_each_other(tra
     names, columns = shown_columns(USUAL)
     places = arrange(columns, width)
     for name in NAMES:
-        drawn = draw_row(columns, places, run_cells(replace(row, name=name), names, 0.0, watched=False), width)
+        drawn = draw_row(columns, places, run_cells(row._replace(name=name), names, 0.0, watched=False), width)
         assert cell_len("".join(drawn.text)) == width, ascii(name)
         assert cell_len("".join(drawn.text[: places[1].x])) == places[1].x, ascii(name)
         assert drawn.text[places[1].x].strip(), ascii(name)

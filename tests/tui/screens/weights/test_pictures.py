@@ -188,7 +188,7 @@ def test_levels_rise_with_the_number(value: float, level: int) -> None:
 def test_tiles_are_laid_out_at_any_size_and_the_chosen_one_is_among_them(across: int, down: int, tiles: int, height: int, width: int) -> None:
     for chosen in {0, tiles // 2, tiles - 1}:
         drawn = Heat(tuple((1.0,) * height * width for _ in range(tiles)), height, width, 0, 1, chosen)
-        pixels = Pixels([[GROUND] * across for _ in range(down)])
+        pixels = Pixels([[GROUND] * across for _ in range(down)], [])
         marks, words = arranged(pixels, drawn, 12)
         assert {len(row) for row in pixels.rows} <= {across}
         assert len(pixels.rows) == down

@@ -60,7 +60,7 @@ class ClassCounts:
             for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
                 confused[pair] = confused.get(pair, 0) + count
         worst = [Worst(int(index), loss, int(label), int(predicted)) for index, loss, label, predicted in torch.cat(self._worst).tolist()]
-        worst.sort(key=lambda each: (-each.loss if each.loss == each.loss else -torch.inf, each.index))
+        worst.sort(key=lambda each: (-each.loss if each.loss == each.loss else -torch.inf, each.sample))
         return Classification(
             support=sums[0][:-1],
             predicted=sums[1][:-1],
