@@ -42,7 +42,11 @@ def test_a_run_is_quantized_one_method_is_written_and_evaluated(gradtop: Gradtop
     assert "quantized: weight_int8: checkpoints/step-000016.pt; evaluate it: gradtop eval" in shown
     assert "by torch.ao" in shown
     refused = gradtop("fork", "swift-otter")
-    assert (refused.code, "quantization run" in refused.err) == (2, True), refused.err
+    sentence = "swift-otter is a quantization run, whose checkpoint holds integers, which do not train on; fork the run whose weights it took"
+    assert (refused.code, refused.err) == (2, f"gradtop: {sentence}\n")
+    tested = gradtop("lr-range", "swift-otter", "--steps", "20", "--json")
+    assert tested.code == 0, tested.err
+    assert json.loads(tested.out)["state"] == "done"
     for job in ("quantize", "prune"):
         again = gradtop(job, "swift-otter")
         assert (again.code, again.err) == (2, "gradtop: swift-otter is a quantization run, whose checkpoint holds integers; name the run that trained instead\n")

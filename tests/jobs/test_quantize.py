@@ -16,6 +16,7 @@ from gradtop.trainer.inference.data import load_source
 from gradtop.trainer.inference.evaluation import evaluate_checkpoint
 from gradtop.trainer.inference.trained import open_trained, read_trained
 from gradtop.trainer.jobs.quantize.measure import measure
+from gradtop.trainer.jobs.quantize.measure.layers import left_alone, quantizable
 from gradtop.trainer.jobs.quantize.measure.methods import by_torch
 from gradtop.trainer.jobs.quantize.result import lines, read_quantize_trials
 from gradtop.trainer.jobs.quantize.trial import trials_in
@@ -326,3 +327,9 @@ def test_a_transformer_layer_whose_linear_layers_are_those_of_torch_ao_computes_
         outputs = by_torch(layer, ["linear1", "linear2"], 1.0).model(inputs)
     assert not torch.equal(outputs, expected)
     torch.testing.assert_close(outputs, expected, atol=0.05, rtol=0.05)
+
+
+def test_the_output_projection_of_an_attention_layer_counts_as_the_attention_layer() -> None:
+    layer = nn.TransformerEncoderLayer(16, 2, 32)
+    counts = {each["kind"]: each["parameters"] for each in left_alone(layer, quantizable(layer))}
+    assert counts == {"MultiheadAttention": (3 * 16 + 16) * (16 + 1), "LayerNorm": 2 * 2 * 16}

@@ -66,6 +66,9 @@ def how_to_write(run: Run) -> str:
 
 def newest_weights(run: Run, changes: Sequence[Change]) -> tuple[Path | None, str]:
     """The newest checkpoint of a run, for a test that starts with its weights; else None and why it starts with initial ones."""
+    job = find_job(read_meta(run).job)
+    if job.writes_weights and not job.forkable:
+        return None, f"{run.id} is {job.title}, whose checkpoint holds integers, which do not train on"
     found = checkpoints_of(run)
     if not found:
         return None, f"{run.id} has no checkpoint"

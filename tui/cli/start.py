@@ -25,7 +25,7 @@ RESULTS = ("epoch", "epochs", "step", "steps", "seconds", "loss", "val_loss", "v
 def add_way(parser: argparse.ArgumentParser) -> None:
     way = parser.add_mutually_exclusive_group()
     way.add_argument("--watch", action="store_true", help="open the screen (without a terminal: print one line per epoch)")
-    way.add_argument("--detach", action="store_true", help="start and return immediately")
+    way.add_argument("--detach", action="store_true", help="start and return immediately (otherwise Ctrl+C stops printing, and SIGTERM the run too)")
     parser.add_argument("--queue", action="store_true", help="queue the run until the device is free")
     parser.add_argument("--json", action="store_true", help="print JSON at the end, or with --detach at once, instead of progress")
     add_yes(parser)

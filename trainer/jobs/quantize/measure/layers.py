@@ -65,8 +65,13 @@ def left_alone(model: nn.Module, layers: LayersByName) -> list[dict[str, object]
             continue
         seen |= {id(parameter) for parameter in own}
         reason = "" if type(module) not in KINDS else why_not(module, times) or "quantize.layers does not name it"
-        found[type(module).__name__, reason] += sum(parameter.numel() for parameter in own)
+        found[kind_of(module), reason] += sum(parameter.numel() for parameter in own)
     return [{"kind": kind, "reason": reason, "parameters": count} for (kind, reason), count in found.most_common()]
+
+
+def kind_of(module: nn.Module) -> str:
+    """The class of a module as people know it: torch has one of its own for the output projection of `MultiheadAttention`."""
+    return nn.MultiheadAttention.__name__ if isinstance(module, nn.modules.linear.NonDynamicallyQuantizableLinear) else type(module).__name__
 
 
 def parameters_of(module: nn.Module) -> int:
