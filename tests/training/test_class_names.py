@@ -79,7 +79,8 @@ def test_a_fork_takes_the_outputs_of_each_class_by_its_name(tmp_path: Path, monk
             if name not in head:
                 assert torch.equal(state[holder][prefix + name], before[holder][prefix + name]), (holder, name)
     told = said(child)
-    assert kept in told[0]
+    assert {kept, "all other weights"} <= set(told[0])
+    assert "all weights" not in told[0]
     assert set(dropped) <= set(told[1])
 
 
@@ -88,6 +89,7 @@ def test_a_fork_on_classes_of_other_names_alone_begins_its_outputs_anew(tmp_path
     child = trained(fork(parent, "training.epochs=5", f"data.root={folder(tmp_path / 'second', ['a_red', 'b_white'])}"))
     kept, dropped = said(child)
     assert not any("by name" in each for each in kept)
+    assert "all other weights" in kept
     assert {"the outputs of 2 classes (blue, green), which the data do not have", "a_red, b_white, new among the classes: their outputs begin anew"} <= set(dropped)
 
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from gradtop.trainer.training.session import Session
     from gradtop.trainer.training.weight_mask import WeightMask
 
+ALL_WEIGHTS = "all weights"
+
 
 @dataclass
 class TransferredState:
@@ -79,7 +81,7 @@ def take_over(session: Session, state: State) -> TransferredState:
     take_weights(session.model, state["model"], taken)
     if rows_kept or rows_dropped:
         taken.all_weights = False
-        taken.kept += rows_kept
+        taken.kept = ["all other weights" if each == ALL_WEIGHTS else each for each in taken.kept] + rows_kept
         taken.dropped += rows_dropped
     if scale := session.compute.task.inherit(state.get("task") or {}):
         taken.kept.append(scale)
@@ -138,7 +140,7 @@ def take_weights(model: nn.Module, saved: Mapping[str, Any], taken: TransferredS
 def say_match(matched: Match, taken: TransferredState) -> None:
     taken.all_weights = matched.complete
     if matched.complete:
-        taken.kept.append("all weights")
+        taken.kept.append(ALL_WEIGHTS)
         return
     taken.kept.append(f"{matched.loaded} of {matched.total} weights")
     for names, why in (

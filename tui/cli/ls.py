@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 EPILOG = """\
 FILTER is words that name, state, model, changes, tags or note contain, and
 conditions: a name, then : (contains) = != < <= > >=, then a value. Names are
-those of columns (gradtop help keys lists them), keys of the configuration and
-metrics of evaluations. All must hold. --sort and --columns take the same names,
---columns also `change`: what was changed, or why it failed.
+those of columns (gradtop help keys lists them) or their titles in the table,
+keys of the configuration and metrics of evaluations. All must hold. --sort and
+--columns take the same names, --columns also `change`: what was changed, or why
+it failed.
 
 `best loss`, `best acc`, …: the best value of training.monitor; beside it, the
 accuracy or another metric of the same evaluation. Where these are not the same
