@@ -16,6 +16,7 @@ from types import FrameType
 
 from tests.bench.figure import Figure, row, table
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 NAMES = {
     "starting": "the interpreter beside gradtop, and gradtop --help",
     "opening": "from exec to the first chart; memory; bytes on disk",
@@ -48,7 +49,7 @@ def main() -> int:
     chosen = {name: [part for part in parts.split(",") if part] for name, _, parts in (each.partition(":") for each in options.names or NAMES)}
     if unknown := set(chosen) - set(NAMES):
         parser.error(f"there is no {', '.join(sorted(unknown))}; these are: {', '.join(NAMES)}")
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, leave)
     figures: list[Figure] = []
     for name, parts in chosen.items():
@@ -67,7 +68,9 @@ def main() -> int:
 
 
 def leave(number: int, _frame: FrameType | None) -> None:
-    """End as after an error: what was started ends too."""
+    """End as after an error: what was started ends too, and no second signal comes in the way of that."""
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
     sys.exit(128 + number)
 
 

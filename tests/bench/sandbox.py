@@ -63,7 +63,7 @@ class Sandbox:
         """End what was started here and lives on by itself: workers and the torch server."""
         while True:
             begins, found = _begins(), self._processes()  # in this order: what has begun is seen
-            if not begins and not found:
+            if not begins and not found and not _begins():
                 return
             for process in found:
                 with contextlib.suppress(psutil.NoSuchProcess):
@@ -71,9 +71,17 @@ class Sandbox:
             psutil.wait_procs(found, timeout=1.0) if found else time.sleep(0.01)
 
     def _processes(self) -> list[psutil.Process]:
-        # They are nobody's children; but whoever was started here has this environment from whoever started it.
-        every = psutil.process_iter(["environ"])
-        return [each for each in every if (each.info["environ"] or {}).get("GRADTOP_RUNS") == str(self.runs)]
+        """Those there are, and those that begin meanwhile: what detaches itself is the child of a process that ends at once."""
+        seen: set[int] = set()
+        found: list[psutil.Process] = []
+        while new := set(psutil.pids()) - seen:
+            seen |= new
+            for pid in new:
+                # They are nobody's children; but whoever was started here has this environment from whoever started it.
+                with contextlib.suppress(psutil.Error):
+                    if (process := psutil.Process(pid)).environ().get("GRADTOP_RUNS") == str(self.runs):
+                        found.append(process)
+        return found
 
 
 def _begins() -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import pytest
 
 from gradtop.trainer.record import Run, RunReader
@@ -94,6 +95,41 @@ def test_a_process_that_begins_while_a_benchmark_ends_is_ended_too() -> None:
             late = ended.enter_context(subprocess.Popen(["/bin/sh", "-c", f"sleep 0.3; exec env GRADTOP_RUNS={sandbox.runs} sleep 600"], env={}))
             ended.callback(late.kill)
         assert late.wait(10) in {0, -signal.SIGKILL}  # 0 where psutil has waited for it; raises where it goes on
+
+
+def test_what_a_process_started_that_ended_while_it_was_looked_for_is_ended_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a torch server is, the child of a process that ends at once: begun after the processes were listed, and its parent gone before it was looked at."""
+    real, gone = psutil.pids, {0}
+    with contextlib.ExitStack() as ended:
+        with sandboxed() as sandbox:
+            late = ended.enter_context(subprocess.Popen(["sleep", "600"], env=os.environ | sandbox.env, start_new_session=True))
+            ended.callback(late.kill)
+
+            def listed() -> list[int]:
+                found = set(real()) - ({late.pid} if gone else set())
+                return sorted(found | {gone.pop()} if gone else found)
+
+            monkeypatch.setattr(psutil, "pids", listed)
+            monkeypatch.setattr("tests.bench.sandbox._begins", lambda: False)
+        assert late.wait(10) in {0, -signal.SIGKILL}
+
+
+def test_a_second_signal_does_not_keep_it_from_ending_what_it_started(tmp_path: Path) -> None:
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen([sys.executable, "-c", ASLEEP], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as bench:
+        try:
+            assert bench.stdout is not None
+            asleep = Process(int(bench.stdout.readline()))
+            while bench.poll() is None:
+                bench.send_signal(signal.SIGTERM)
+            _, said = bench.communicate(timeout=60)
+        finally:
+            bench.kill()
+
+    assert (bench.returncode, said) == (128 + signal.SIGTERM, "")
+    assert asleep.ends_within(10)
+    assert list(tmp_path.iterdir()) == []
+    asleep.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
