@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from gradtop.trainer.record import Column, Run, SegmentWriter, Series, StreamReader, new_run
 
@@ -67,3 +72,21 @@ def assert_exact(series: Series, rows: Sequence[tuple[float, ...]], *, sparse: b
             assert math.isnan(series.high[number])
             assert math.isnan(series.mean[number])
     assert place == len(measured), "measured records after the last bin"
+
+
+def forbid(monkeypatch: pytest.MonkeyPatch, *paths: Path) -> None:
+    """Have these, and what lies in them, be refused, as to anybody but root a file or folder of mode 000 is."""
+    closed = tuple(map(str, paths))
+
+    def refusing(real: Callable[..., Any], *, inside: bool = False) -> Callable[..., Any]:
+        def call(path: Any, *words: Any, **more: Any) -> Any:
+            asked = os.fspath(path) if not isinstance(path, int) else ""
+            if any(asked.startswith(f"{each}/") or (asked == each and not inside) for each in closed):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), asked)
+            return real(path, *words, **more)
+
+        return call
+
+    for name in ("open", "listdir", "scandir"):
+        monkeypatch.setattr(os, name, refusing(getattr(os, name)))
+    monkeypatch.setattr(os, "stat", refusing(os.stat, inside=True))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.analysis.index import RunIndex, RunsView
 from gradtop.trainer.record import (
     AmbiguousRun,
     Meta,
@@ -31,7 +32,7 @@ from gradtop.trainer.record import (
     write_meta,
     write_status,
 )
-from tests.record.support import make_run
+from tests.record.support import forbid, make_run
 
 NOON = time.mktime((2026, 11, 24, 12, 0, 0, 0, 0, -1))
 
@@ -175,3 +176,24 @@ def test_a_run_that_lives_is_not_removed(tmp_path: Path) -> None:
     with pytest.raises(RunBusy, match="is paused: stop it first"):
         trash_run(run)
     assert run.path.exists()
+
+
+def test_a_link_in_a_loop_of_links_hides_no_run(tmp_path: Path) -> None:
+    run = new_run(tmp_path, "", {}, now=NOON)
+    (tmp_path / "one").symlink_to("other")
+    (tmp_path / "other").symlink_to("one")
+    (tmp_path / "self").symlink_to("self")
+    assert list_runs(tmp_path) == [run]
+    assert new_run(tmp_path, "", {}, name="another", now=NOON) in list_runs(tmp_path)
+
+
+def test_a_run_that_may_not_be_looked_into_is_in_the_list_and_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed, run, foreign = new_run(tmp_path, "", {}, name="closed", now=NOON), new_run(tmp_path, "", {}, name="open", now=NOON), tmp_path / "lost+found"
+    foreign.mkdir()
+    forbid(monkeypatch, closed.path, foreign)
+    assert set(list_runs(tmp_path)) == {closed, run}
+    index = RunIndex(tmp_path)
+    index.refresh()
+    assert {row.name: row.words for row in index.rows(RunsView())} == {"closed": "status.json cannot be read: Permission denied; meta.json cannot be read: Permission denied", "open": ""}
+    # A name that is taken there is taken.
+    assert new_run(tmp_path, "", {}, name="closed", now=NOON + 60).id.endswith("closed-2")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import random
 import shutil
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -27,7 +25,7 @@ from gradtop.trainer.record import (
     write_status,
 )
 from gradtop.trainer.record.streams.registry import Column
-from tests.record.support import assert_exact, curve, make_run, read, write_segment
+from tests.record.support import assert_exact, curve, forbid, make_run, read, write_segment
 
 RECORD = 24
 
@@ -298,23 +296,34 @@ def test_a_schema_of_more_columns_than_are_read_says_how_many(tmp_path: Path) ->
     assert read(run).unreadable == "steps.0.json has 150,002 columns; at most 150,000 are read"
 
 
-def test_a_schema_that_may_not_be_read_is_said_until_it_may_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["streams/steps.0.json", "streams/steps.0.bin", "streams"])
+def test_a_stream_that_may_not_be_read_is_said_until_it_may_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     run = make_run(tmp_path)
     write_segment(run, [(step, 0.0, 1.0) for step in range(10)])
-    reader, schema = RunReader(run).stream("steps"), str(run.streams / "steps.0.json")
-    real = os.open
-
-    def refused(path: str | Path, *words: Any, **more: Any) -> int:
-        if str(path) == schema:
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), schema)  # as root there is none
-        return real(path, *words, **more)
-
+    reader = RunReader(run).stream("steps")
     with monkeypatch.context() as patch:
-        patch.setattr(os, "open", refused)
-        reader.refresh()
-        assert (reader.count, reader.unreadable) == (0, "steps.0.json cannot be read: Permission denied")
-    reader.refresh()
+        forbid(patch, run.path / name)
+        assert reader.refresh()
+        assert (reader.count, reader.unreadable) == (0, f"{Path(name).name} cannot be read: Permission denied")
+        assert not reader.refresh()  # it is said once
+    assert reader.refresh()
     assert (reader.count, reader.unreadable) == (10, "")
+
+
+@pytest.mark.parametrize("name", ["events.jsonl", "checkpoints"])
+def test_so_are_events_and_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    run = make_run(tmp_path)
+    append_event(run, "warning", message="x")
+    reader = RunReader(run)
+    with monkeypatch.context() as patch:
+        forbid(patch, run.path / name)
+        reader.refresh()
+        reader.checkpoints()
+        assert reader.problems == {name: f"{name} cannot be read: Permission denied"}
+    reader.refresh()
+    reader.checkpoints()
+    assert reader.problems == {}
+    assert [event["message"] for event in reader.events] == ["x"]
 
 
 def test_a_schema_nested_too_deeply_is_said(tmp_path: Path) -> None:

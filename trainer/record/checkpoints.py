@@ -33,11 +33,13 @@ def read_checkpoint(note: Path, weights: Path) -> CheckpointInfo | None:
 
 
 def checkpoints_of_run(run: Run) -> list[CheckpointInfo]:
-    """In order of steps, with the best one marked, as `RunReader.checkpoints` says."""
+    """In order of steps, with the best one marked, as `RunReader.checkpoints` says. Raises Unreadable if their folder may not be read."""
     try:
         names = os.listdir(run.checkpoints)
-    except OSError:
+    except FileNotFoundError:
         return []
+    except OSError as error:
+        raise bounds.unreadable(run.checkpoints, error.strerror or "error") from None
     there = set(names)
     found = []
     for name in names:
@@ -51,7 +53,7 @@ def checkpoints_of_run(run: Run) -> list[CheckpointInfo]:
 
 def origin_of_run(run: Run) -> list[CheckpointInfo]:
     """The checkpoint that a fork started from itself, which is in it until it has its own; [] where there is none."""
-    if not run.origin.is_file():
+    if not os.path.isfile(run.origin):
         return []
     note = read_checkpoint(run.origin.with_suffix(".json"), run.origin)
     return [replace(note, best=False)] if note else [CheckpointInfo(0, 0, path=run.origin)]

@@ -94,7 +94,7 @@ def _came_second(run: Run, name: str) -> bool:
     """Whether another process has taken the name at the same time, in another minute: mkdir is atomic for one path alone."""
     own = name_of_id(run.id)
     others = [Run(run.path.with_name(each)) for each in _ids(run.path.parent) if each < run.id and name_of_id(each) == own]
-    return any(not other.meta.exists() or read_meta(other).name == name for other in others if other.path.is_dir())
+    return any(not os.path.exists(other.meta) or read_meta(other).name == name for other in others if os.path.isdir(other.path))
 
 
 def names_in(runs: Path) -> set[str]:

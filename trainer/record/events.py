@@ -136,13 +136,16 @@ class EventReader:
         self._offset = -1
         self._anchor = b""  # the bytes before the offset: by them a copy of the file is known to be the same
         self._seen = (0, 0)
+        self.unreadable = ""
 
     def refresh(self) -> list[Event]:
         """New events in order; invalid lines are skipped."""
         try:
             descriptor = open_regular(self._path)
-        except OSError:
+        except OSError as error:
+            self.unreadable = "" if isinstance(error, FileNotFoundError) else str(bounds.unreadable(self._path, error.strerror or "error"))
             return []
+        self.unreadable = ""
         try:
             found = os.fstat(descriptor)
             if self._seen == (found.st_size, found.st_ino):

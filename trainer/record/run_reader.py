@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -53,7 +54,7 @@ class RunReader:
     def refresh(self) -> bool:
         """Whether status, state, metadata, configuration or events changed; streams are refreshed separately."""
         before = self._seen()
-        self.gone = not self.run.path.is_dir()
+        self.gone = not os.path.isdir(self.run.path)
         if self._is_new(self.run.status):
             self._read_status()
         if self._is_new(self.run.meta):
@@ -65,6 +66,8 @@ class RunReader:
         news = bool(self._events.refresh())
         if news:
             self.events, self.rare = tuple(self._events.events), tuple(self._events.rare)
+        if self._events.unreadable != self.problems.get(self.run.events.name, ""):
+            self._note(self.run.events, self._events.unreadable)
         state = self._derive()
         if state is RunState.DIED is not self.state:
             # It may have written how it ended, and ended, since its status was read.
@@ -156,7 +159,14 @@ class RunReader:
         """
         from gradtop.trainer.record.checkpoints import checkpoints_of_run
 
-        return checkpoints_of_run(self.run)
+        try:
+            found = checkpoints_of_run(self.run)
+        except bounds.Unreadable as error:
+            self._note(self.run.checkpoints, str(error))
+            return []
+        if self.run.checkpoints.name in self.problems:
+            self._note(self.run.checkpoints, "")
+        return found
 
     def forkable(self) -> list[CheckpointInfo]:
         """The checkpoints that a fork can start from; for a fork without any yet, the one that it started from itself."""

@@ -36,7 +36,7 @@ class RunList:
         """Newest first."""
         try:
             with os.scandir(self._runs) as entries:
-                names = [entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
+                names = [entry.name for entry in entries if not entry.name.startswith(".") and _is_folder(entry)]
         except OSError:
             return []
         known, self._ages = self._ages, {}
@@ -52,18 +52,30 @@ class RunList:
         return [run for _, run in sorted(self._ages.values(), key=lambda each: each[0], reverse=True)]
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """False also for what cannot be asked, such as a link in a loop of links."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
 # What runs are sorted by: the minute in the id, and within it when run.toml was written.
 Age: TypeAlias = tuple[str, int, str]
 
 
 def _age(run: Run) -> Age | None:
-    """The sort key of a run; None if the directory is not a run."""
+    """The sort key of a run; None if the directory is not a run. One that may not be looked into is a run by its name."""
+    stamp = STAMPED.match(run.id)
     for name in (CONFIG, STATUS):
         try:
             written = os.stat(run.file(name)).st_mtime_ns
+        except PermissionError:
+            if stamp is None:
+                continue
+            written = 0
         except OSError:
             continue
-        stamp = STAMPED.match(run.id)
         return stamp[0] if stamp else time.strftime(STAMP, time.localtime(written / 1e9)), written, run.id
     return None
 
@@ -74,7 +86,8 @@ def find_run(runs: Path, reference: str) -> Run:
     if os.sep in reference or reference in {".", ".."}:
         if _age(there) is not None:
             return there
-        raise RunNotFound(f"{reference}: no run in this directory: it has neither run.toml nor status.json.")
+        why = "it has neither run.toml nor status.json" if os.access(reference, os.X_OK) or not os.path.isdir(reference) else "it cannot be read: Permission denied"
+        raise RunNotFound(f"{reference}: no run in this directory: {why}.")
     known = list_runs(runs)
     for run in known:
         if run.id == reference:

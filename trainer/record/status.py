@@ -274,7 +274,7 @@ def derive_state(status: Status, *, now: float, heartbeat_seen: float | None = N
 
 def is_doubtful(status: Status, now: float) -> bool:
     """Whether a heartbeat of another host lies so far from this host's clock that only a second look tells whether the run is alive."""
-    return status.state.is_active and DIED_AFTER < abs(now - status.updated) < CLOCKS_APART and is_alive(status) is None
+    return status.state.is_active and (DIED_AFTER < now - status.updated < CLOCKS_APART or now < status.updated - DIED_AFTER) and is_alive(status) is None
 
 
 def is_beating(run: Run, status: Status) -> bool:

@@ -182,8 +182,10 @@ def answered(reader: RunReader, identity: str, timeout: float) -> Mapping[str, o
             return answer
         if not said and timeout - left > SAY_AFTER:
             said = True
-            age = time.time() - reader.status.updated
-            print_line(f"gradtop: {name_of(reader)} has not replied yet, its last heartbeat was {age:.0f} s ago; waiting for {left:.0f} s more.", sys.stderr)
+            from gradtop.trainer.analysis.formatting import age
+
+            heard = age(time.time() - reader.status.updated)
+            print_line(f"gradtop: {name_of(reader)} has not replied yet, its last heartbeat was {heard}; waiting for {left:.0f} s more.", sys.stderr)
 
 
 def run_is_alive(reader: RunReader) -> bool:

@@ -124,11 +124,13 @@ def wanted_of(readers: Sequence[RunReader], options: argparse.Namespace) -> list
 def plots(reader: RunReader, options: argparse.Namespace, *, colours: bool, unicode: bool) -> list[str]:
     """A chart over steps for each metric. Raises UsageError."""
     from gradtop.tui.cli import curves
+    from gradtop.tui.cli.show import unreadable
     from gradtop.tui.reading.metrics import all_metrics
 
     there = all_metrics(reader)
     if not there:
-        raise UsageError(f"{name_of(reader)} has no recorded values yet")
+        why = "; ".join(unreadable(reader).values())
+        raise UsageError(f"{name_of(reader)} has {f'no values that can be read: {why}' if why else 'no recorded values yet'}")
     wanted = [curves.find_metric(there, name) for name in dict.fromkeys(options.metrics)] or usual(there, reader)
     width, height = size(options)
     return [

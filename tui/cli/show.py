@@ -110,9 +110,14 @@ def unreadable(reader: RunReader) -> dict[str, str]:
     """Files and streams that cannot be read, with the reason."""
     from gradtop.trainer.record import list_streams
     from gradtop.trainer.record.streams.reader import MOST_STREAMS
+    from gradtop.trainer.record.streams.registry import STEPS
 
     found = dict(reader.problems)
     names = list_streams(reader.run)
+    if not names:
+        steps = reader.stream(STEPS)
+        steps.refresh()
+        found |= {reader.run.streams.name: steps.unreadable} if steps.unreadable else {}
     for name in names[:MOST_STREAMS]:
         stream = reader.stream(name)
         stream.refresh()

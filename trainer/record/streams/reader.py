@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-from gradtop.trainer.record.bounds import Unreadable
+from gradtop.trainer.record import bounds
 from gradtop.trainer.record.files import Stamp, look
 from gradtop.trainer.record.layout import Run
 from gradtop.trainer.record.streams.registry import ALL, REGISTRY, STEP, TIME, UNAVAILABLE, Column, without_parameter
@@ -71,6 +71,7 @@ class StreamReader:
         self._folder = run.streams
         self._stamp = Stamp()
         self._half_made = False
+        self._refused: dict[int, str] = {}
         self._segments: dict[int, Segment] = {}  # in the order of their numbers
         self._curves: dict[_Key, _Curves] = {}
 
@@ -78,20 +79,29 @@ class StreamReader:
         """Whether there are new records; checks the folder and the newest segments."""
         try:
             found = look(self._folder)
-        except OSError:
+        except FileNotFoundError:
             return False  # deleted: what was read stays
-        before, complaint = {number: segment.valid for number, segment in self._segments.items()}, self.unreadable
+        except OSError as error:
+            return self._complain(str(bounds.unreadable(self._folder, error.strerror or "error")))
+        before = {number: segment.valid for number, segment in self._segments.items()}
         if self._stamp.moved(found) or self._half_made:
             self._look()
         for segment in list(self._segments.values())[-NEWEST:]:
             segment.refresh()
+        complains = self._complain("; ".join(filter(None, (*self._refused.values(), *(segment.unreadable for segment in self._segments.values())))))
         after = {number: segment.valid for number, segment in self._segments.items()}
-        if before == after and complaint == self.unreadable:
+        if before == after and not complains:
             return False
         if any(after.get(number, 0) < records for number, records in before.items()):
             self._curves.clear()
         self.count = sum(after.values())
         return True
+
+    def _complain(self, why: str) -> bool:
+        """Whether something else cannot be read than before."""
+        self._half_made |= why != ""  # its time stamp does not change when it can be read again
+        before, self.unreadable = self.unreadable, why
+        return before != why
 
     def _look(self) -> None:
         """Open new segments. Records of earlier segments are ignored from the first step of a later one on."""
@@ -107,12 +117,12 @@ class StreamReader:
                 segments[number] = known if known and known.is_same() else Segment(self._folder / f"{self.stem}.{number}")
             except UnknownSchema as error:
                 refused[number] = str(error)
-            except Unreadable as error:
+            except bounds.Unreadable as error:
                 refused[number], self._half_made = str(error), True
             except ValueError:
                 refused[number] = f"{self.stem}.{number}.json is not whole"
                 self._half_made = True  # look again next time
-        self.unreadable = "; ".join(refused.values())
+        self._refused = refused
         if segments == self._segments:
             return
         if any(segments.get(number) is not segment for number, segment in self._segments.items()):

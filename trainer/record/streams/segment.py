@@ -80,6 +80,7 @@ class Segment:
         self.count = 0  # records there are
         self.valid = 0  # records that count: those before `until`
         self.until = math.inf
+        self.unreadable = ""
         self._unpack = struct.Struct(f"<{len(columns)}d")
         self._width = record_width(len(columns))
         self._path, self._roll_path = f"{base}.bin", f"{base}.roll"
@@ -101,8 +102,10 @@ class Segment:
         """Whether `valid` changed; a file that was removed leaves it unchanged."""
         try:
             count = look(self._path).st_size // self.size
-        except OSError:
+        except OSError as error:
+            self.unreadable = "" if isinstance(error, FileNotFoundError) else str(bounds.unreadable(self._path, error.strerror or "error"))
             return False
+        self.unreadable = ""
         if count == self.count:
             return False
         self.count = count
