@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -128,6 +127,8 @@ def find_job(name: str) -> Job:
 
 @cache
 def _result(name: str) -> Result:
+    from importlib.util import find_spec  # for this alone: not where the first frame is waited for
+
     module = f"{JOBS}.{name}.result"
     if name not in job_names() or find_spec(module) is None:
         return Result()

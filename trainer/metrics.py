@@ -6,7 +6,6 @@ configuration, run directory, analysis and training all need it.
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -225,6 +224,8 @@ def wrong_in(added: Sequence[str]) -> str:
 
 
 def _near(name: str, names: Iterable[str]) -> str:
+    import difflib  # for a mistake alone
+
     found = difflib.get_close_matches(name[:80], list(names), n=1, cutoff=0.6)
     return f"; did you mean {found[0]}?" if found else ""
 

@@ -63,8 +63,9 @@ class Called(ModuleType):
         return call
 
 
-# Files to download and toasts (identities with `uuid`, which looks for the machine's with `platform`), and a table of a theme's colors.
-CALLED = ("mimetypes", "platformdirs", "rich.table", "uuid")
+# Files to download and toasts (identities with `uuid`, which looks for the machine's with `platform`), a table of a theme's colors, and help
+# with styles that are wrong.
+CALLED = ("mimetypes", "platformdirs", "rich.table", "textual.css._help_text", "textual.suggestions", "uuid")
 
 
 def real_module(stand_in: ModuleType) -> ModuleType:

@@ -20,11 +20,24 @@ import textual.app, textual.design, textual.notifications
 assert textual.app.user_downloads_path().is_absolute() and textual.app.mimetypes.guess_type("run.csv")[0] == "text/csv"
 assert textual.app.uuid.uuid4().hex != textual.notifications.Notification("text").identity
 assert textual.design.Table(box=None).columns == []
+from textual.color import Color, ColorParseError
+from textual.css.errors import StyleValueError
+from textual.css.styles import Styles
+try:
+    Color.parse("blu")
+except ColorParseError as error:
+    assert error.suggested_color == "blue"
+try:
+    Styles().layout = 7
+except StyleValueError as error:
+    assert error.help_text is not None
+else:
+    raise AssertionError
 print(json.dumps(lean))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     unwanted = {"ssl", "textual.widgets._directory_tree", "textual.widgets._select", "textual.types", "textual.command", "textual.widgets._input", "pydantic", "tomli"}
-    unwanted |= {"platform", "platformdirs", "mimetypes", "uuid", "rich.table", "typing_extensions"}
+    unwanted |= {"platform", "platformdirs", "mimetypes", "uuid", "rich.table", "typing_extensions", "textual.css._help_text", "textual.suggestions", "difflib"}
     assert not unwanted & set(json.loads(done.stdout))
 
 

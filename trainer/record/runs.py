@@ -6,7 +6,6 @@ import os
 import re
 import time
 from pathlib import Path
-from shlex import quote
 from typing import TypeAlias
 
 from gradtop.trainer.record.errors import AmbiguousRun, RecordError, RunBusy, RunNotFound
@@ -159,4 +158,6 @@ def trash_of(run: Run) -> Path:
 
 def restore_command(where: Path, run: Run) -> str:
     """What to type to take a run out of the trash."""
+    from shlex import quote  # for this sentence alone
+
     return f"mv {quote(str(where))} {quote(str(run.path))}"
