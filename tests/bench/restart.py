@@ -11,8 +11,8 @@ from math import isclose
 from pathlib import Path
 
 from gradtop.trainer.config import Config, dump_config, load_config
-from gradtop.trainer.monitor.instruments.steps import LR_AT
 from gradtop.trainer.record import Run, StreamReader, is_alive, list_runs, new_run, read_meta, read_status, send
+from gradtop.trainer.record.streams.registry import LR
 from tests.bench.figure import Figure
 from tests.bench.sandbox import Sandbox, sandboxed
 from tests.support import wait_until
@@ -65,8 +65,9 @@ def live_change(sandbox: Sandbox) -> Figure:
 
 def first_with(steps: StreamReader, lr: float, sent: float) -> float | None:
     steps.refresh()
+    place = 2 + [column.name for column in steps.columns].index(LR) if steps.columns else 0  # after step and time
     # A stream holds its numbers in half their digits.
-    return next((row[1] for row in steps.rows() if row[1] > sent and isclose(row[LR_AT], lr, rel_tol=1e-6)), None)
+    return next((row[1] for row in steps.rows() if row[1] > sent and isclose(row[place], lr, rel_tol=1e-6)), None)
 
 
 def train(sandbox: Sandbox, *changes: str) -> Run:

@@ -14,6 +14,7 @@ from tests.process.support import (
     GRADTOP,
     Process,
     Worker,
+    let_others_go_first,
     make_run,
     state_of,
     wait_for_run,
@@ -54,6 +55,7 @@ def test_start_watch_all_modes_edit_restart_leave_and_come_back(tmp_path: Path, 
         screen.keys(key)
         screen.wait_for(*shown)
 
+    let_others_go_first(first)
     screen.keys("6")
     screen.wait_for("what will change")
     screen.press_until("j", lambda shown: re.search(r"─ optimizer\.lr ─", shown) is not None)
@@ -68,6 +70,7 @@ def test_start_watch_all_modes_edit_restart_leave_and_come_back(tmp_path: Path, 
     adopt(second)
     screen.wait_for(read_meta(second).name, "● training", timeout=90)
     wait_for_step(second, 20)
+    let_others_go_first(second)
     assert load_config(second.config).optimizer.lr == 3e-4
     assert read_meta(second).parent == first.id
     assert [(change.key, change.old, change.new) for change in read_meta(second).changes] == [("optimizer.lr", 1e-3, 3e-4)]

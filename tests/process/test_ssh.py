@@ -17,7 +17,16 @@ import psutil
 import pytest
 
 from gradtop.trainer.record import Run, read_meta, read_status
-from tests.process.support import CONFIG, FOREVER, GRADTOP, Process, state_of, wait_for_run, wait_for_step
+from tests.process.support import (
+    CONFIG,
+    FOREVER,
+    GRADTOP,
+    Process,
+    let_others_go_first,
+    state_of,
+    wait_for_run,
+    wait_for_step,
+)
 from tests.process.terminals import Tmux, require
 from tests.support import wait_until
 
@@ -106,6 +115,7 @@ def test_a_connection_that_is_cut_leaves_the_run_and_the_next_one_finds_it(
     run = wait_for_run(runs)
     worker = adopt(run)
     here.wait_for("● training", timeout=90)
+    let_others_go_first(run)
     there = [child for child in psutil.Process(server.process.pid).children(recursive=True) if "gradtop" in " ".join(child.cmdline())]
     assert worker.pid not in {process.pid for process in psutil.Process(server.process.pid).children(recursive=True)}
 

@@ -15,7 +15,7 @@ from gradtop.trainer.launch import server, start_worker
 from gradtop.trainer.launch.server_address import server_directory, server_name
 from gradtop.trainer.launch.worker_environment import worker_environment
 from gradtop.trainer.record import Run, process_start, read_status, send
-from tests.process.support import Process, Zygote, make_run, wait_for_state, wait_for_step
+from tests.process.support import Process, Zygote, let_others_go_first, make_run, wait_for_state, wait_for_step
 from tests.servers import end, ready_server, server_pids
 from tests.support import wait_until
 
@@ -27,6 +27,7 @@ def test_workers_survive_a_server_that_is_killed_and_the_next_one_costs_a_cold_s
     start_worker(first)
     worker = adopt(first)
     step = wait_for_step(first, 5).step
+    let_others_go_first(first)
     end(own)
     start_worker(second)
     assert read_status(second).state == "starting"
