@@ -15,6 +15,7 @@ import pytest
 
 from gradtop.tui import keys
 from gradtop.tui.cli.main import commands
+from tests.sources import module_name, parsed
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / ".src"
@@ -162,15 +163,13 @@ def names_imported(tree: ast.AST) -> Iterator[str]:
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
     """Imports in functions count: a circle through one is a circle. Those for type checkers alone do not."""
-    package = SOURCE / "gradtop"
-    modules = {}
-    for file in (*package.glob("*.py"), *(package / "trainer").rglob("*.py"), *(package / "tui").rglob("*.py")):
-        name = ".".join(file.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
-        modules[name] = ast.parse(file.read_text(encoding="utf-8"))
-    imports = {
-        importer: {found if found in modules else found.rpartition(".")[0] for found in names_imported(tree)} & modules.keys()
-        for importer, tree in modules.items()
-    }
+    with parsed() as trees:
+        modules = {f"gradtop.{file.stem}".removesuffix(".__init__"): ast.parse(file.read_text(encoding="utf-8")) for file in (SOURCE / "gradtop").glob("*.py")}
+        modules |= {module_name(path): tree for path, tree in trees.items()}
+        imports = {
+            importer: {found if found in modules else found.rpartition(".")[0] for found in names_imported(tree)} & modules.keys()
+            for importer, tree in modules.items()
+        }
     assert len(modules) > 250
     assert sum(map(len, imports.values())) > 750
     list(TopologicalSorter(imports).static_order())  # a CycleError names the circle

@@ -5,20 +5,20 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+import pytest
 
+from tests.sources import module_name, parsed
 
 # What each room of trainer/jobs has under the same name, as `trainer.job` and `trainer.config` look for it.
 OF_A_ROOM = {"Settings"}
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    for part in ("trainer", "tui"):
-        for file in sorted((ROOT / part).rglob("*.py")):
-            name = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-            yield f"gradtop.{name}", ast.parse(file.read_text(encoding="utf-8"))
+@pytest.fixture(scope="module")
+def trees() -> Iterator[dict[str, ast.Module]]:
+    """All modules by their names."""
+    with parsed() as found:
+        yield {module_name(path): tree for path, tree in found.items()}
 
 
 def types(tree: ast.Module) -> Iterator[str]:
@@ -39,12 +39,11 @@ def in_several(named: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return {name: sorted(places) for name, places in found.items() if len(places) > 1}
 
 
-def test_a_class_and_a_type_alias_have_a_name_of_their_own() -> None:
-    assert in_several((name, module) for module, tree in modules() for name in types(tree) if name not in OF_A_ROOM) == {}
+def test_a_class_and_a_type_alias_have_a_name_of_their_own(trees: dict[str, ast.Module]) -> None:
+    assert in_several((name, module) for module, tree in trees.items() for name in types(tree) if name not in OF_A_ROOM) == {}
 
 
-def test_functions_that_are_imported_by_name_have_one_of_their_own() -> None:
-    trees = dict(modules())
+def test_functions_that_are_imported_by_name_have_one_of_their_own(trees: dict[str, ast.Module]) -> None:
     functions = {(node.name, module) for module, tree in trees.items() for node in tree.body if isinstance(node, ast.FunctionDef)}
     imported = {
         (each.name, node.module or "")

@@ -75,11 +75,12 @@ async def entered(piloted: Piloted, mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_the_keys_of_the_table_are_bound_and_what_is_bound_stands_in_the_table(tmp_path: Path, run: Run, mode: str) -> None:
-    async with piloted(tmp_path, run, mode=mode) as screen:
+async def test_the_keys_of_the_table_are_bound_what_is_bound_stands_in_the_table_and_the_help_lists_it(tmp_path: Path, run: Run, mode: str) -> None:
+    async with piloted(tmp_path, run, mode=mode, size=(120, 140)) as screen:
         assert_bound_to_actions_that_exist(screen, mode)
         assert_widgets_bind_the_others(screen, mode)
         assert_every_binding_is_in_the_help(screen, mode)
+        await assert_the_help_lists_every_key(screen, mode)
 
 
 def assert_bound_to_actions_that_exist(screen: Piloted, mode: str) -> None:
@@ -109,18 +110,16 @@ def assert_every_binding_is_in_the_help(screen: Piloted, mode: str) -> None:
             assert binding.key in known | {"super+c"}, binding
 
 
-@pytest.mark.parametrize("mode", MODES)
-async def test_the_help_lists_every_key_of_the_mode(tmp_path: Path, run: Run, mode: str) -> None:
-    async with piloted(tmp_path, run, mode=mode, size=(120, 140)) as screen:
-        await screen.press("question_mark")
-        await screen.until(lambda: isinstance(screen.app.screen, Help), "the help")
-        await screen.pilot.pause()
-        shown = screen.shown()
-        for _title, rows in keys.groups(mode):
-            for row in rows:
-                assert f"{row.name}  {row.help[:30]}" in shown
-        await screen.press("escape")
-        await screen.until(lambda: not isinstance(screen.app.screen, Help), "the mode again")
+async def assert_the_help_lists_every_key(screen: Piloted, mode: str) -> None:
+    await screen.press("question_mark")
+    await screen.until(lambda: isinstance(screen.app.screen, Help), "the help")
+    await screen.pilot.pause()
+    shown = screen.shown()
+    for _title, rows in keys.groups(mode):
+        for row in rows:
+            assert f"{row.name}  {row.help[:30]}" in shown
+    await screen.press("escape")
+    await screen.until(lambda: not isinstance(screen.app.screen, Help), "the mode again")
 
 
 async def opened(screen: Piloted, dialog: type[Screen[Any]]) -> None:
