@@ -105,6 +105,10 @@ def test_nothing_is_overwritten_and_nothing_half_written(gradtop: Gradtop, tmp_p
     assert gradtop("new", "spreadsheet").code == 2
 
 
+def test_a_kind_may_be_written_as_the_configuration_has_it(gradtop: Gradtop, tmp_path: Path) -> None:
+    assert gradtop("new", "image_folder", "-").out == gradtop("new", "image-folder", "-").out
+
+
 def test_a_full_disk_leaves_nothing_half_written(gradtop: Gradtop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with mounted(tmp_path, "64k") as disk:
         occupy(disk)

@@ -48,3 +48,24 @@ def test_what_cannot_be_predicted_is_said_for_each_file(gradtop: Gradtop, runnin
     assert gradtop("predict", "last", "empty").err == "gradtop: empty has no files in it; name a folder with pictures or texts, or the files\n"
     assert gradtop("predict", "last", "notes.txt", "--top", 0).err == "gradtop: --top must be at least 1, and is 0\n"
     assert gradtop("predict", "last", "notes.txt", "--length", 9).err == "gradtop: --length: this is a classifier, which has no use for it; leave out --length\n"
+
+
+def test_samples_of_the_data_of_the_run(gradtop: Gradtop, running_server: int, tmp_path: Path) -> None:
+    assert work(tiny_run(tmp_path / "runs", epochs=1)) == 0
+    said = gradtop("predict", "last", "--data", "validation", "--index", "5,0", "--top", 1)
+    assert (said.code, said.err) == (0, "")
+    lines = said.out.splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["validation 5", "validation 0"]
+    assert all("; target class " in line for line in lines)
+    found = json.loads(gradtop("predict", "last", "--data", "train", "--index", 0, "--json").out)
+    assert (found["data"], [each.keys() for each in found["predictions"]]) == ("train", [{"index", "top", "target"}])
+    for words, sentence in (
+        ((), "name a FILE to predict, or a part of the run's data with --data"),
+        (("a.png", "--data", "test"), "FILE and --data cannot be combined; leave one out"),
+        (("a.png", "--index", "1"), "--index chooses samples of the run's data; name their part with --data"),
+        (("--data", "train", "--masks", "here"), "--masks writes those of pictures; name these as FILE in place of --data"),
+        (("--data", "train", "--seed", "1"), "--seed: this is a prediction of samples, which has no use for it; leave out --seed"),
+    ):
+        said = gradtop("predict", "last", *words)
+        assert (said.code, said.err) == (2, f"gradtop: {sentence}\n")
+    assert "'1,x' is no list of whole numbers from 0 on, such as 0,3" in gradtop("predict", "last", "--data", "train", "--index", "1,x").err

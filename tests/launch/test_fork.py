@@ -9,7 +9,18 @@ import pytest
 
 from gradtop.trainer.config import Config, apply_overrides, consequences, diff_config, parse_config
 from gradtop.trainer.launch import create_run, find_checkpoint, fork_problems
-from gradtop.trainer.record import CheckpointInfo, RecordError, Run, RunReader, list_runs, read_meta, read_status
+from gradtop.trainer.record import (
+    CheckpointInfo,
+    RecordError,
+    Run,
+    RunReader,
+    RunState,
+    Status,
+    list_runs,
+    read_meta,
+    read_status,
+    write_status,
+)
 from gradtop.trainer.runtime.worker import work
 from tests.training.runs import TINY, events, every_checkpoint, tiny_run
 
@@ -100,6 +111,13 @@ def test_checkpoints_without_a_readable_note_are_not_said_to_be_none(tmp_path: P
 def test_a_run_without_a_checkpoint_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match=r"has no checkpoint yet\. Write one: gradtop checkpoint"):
         find_checkpoint(tiny_run(tmp_path))
+
+
+def test_a_run_that_failed_without_a_checkpoint_says_why(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path)
+    write_status(run, Status(state=RunState.FAILED, error="data.root: pictures holds no images"))
+    with pytest.raises(RecordError, match=r"failed before it had a checkpoint: data\.root: pictures holds no images"):
+        find_checkpoint(run)
 
 
 @pytest.mark.parametrize(

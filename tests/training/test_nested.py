@@ -141,6 +141,25 @@ def test_predict_says_what_it_takes(run: Run) -> None:
         predict(run, find_checkpoint(run).path, ["a.png"], {})
 
 
+@torch.no_grad()
+def test_samples_of_its_own_data_are_predicted_beside_their_targets(run: Run) -> None:
+    words, mask, vectors, labels = parts(1)
+    wanted = reader_of(run)(words, mask, (vectors,)).logits.softmax(1)
+    answer = predict(run, find_checkpoint(run).path, [], {"data": "validation", "index": [40, 3], "top": 2})
+    assert [each["index"] for each in answer["predictions"]] == [40, 3]
+    for each in answer["predictions"]:
+        row = wanted[each["index"]]
+        assert [one["class"] for one in each["top"]] == row.argsort(descending=True)[:2].tolist()
+        assert each["top"][0]["probability"] == pytest.approx(row.max().item(), rel=1e-5)
+        assert each["target"] == {"class": int(labels[each["index"]]), "name": None}
+    trained_on = predict(run, find_checkpoint(run).path, [], {"data": "train"})["predictions"]
+    assert [each["target"]["class"] for each in trained_on] == parts(0)[3].tolist()
+    with pytest.raises(UserError, match="--index 48: the validation data have 48 samples, from 0 to 47"):
+        predict(run, find_checkpoint(run).path, [], {"data": "validation", "index": [48]})
+    with pytest.raises(UserError, match="--data test: these data hold out no test set"):
+        predict(run, find_checkpoint(run).path, [], {"data": "test"})
+
+
 def test_it_is_pruned_and_quantized(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gradtop.trainer.jobs.prune.measure.SECONDS", 0.001)
     monkeypatch.setattr("gradtop.trainer.jobs.quantize.measure.timing.SECONDS", 0.001)

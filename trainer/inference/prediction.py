@@ -14,6 +14,7 @@ from gradtop.trainer.data.kinds.table.loader import TableSource, read_rows
 from gradtop.trainer.data.kinds.text.loader import TextSource, read_text
 from gradtop.trainer.data.targets import MASKS
 from gradtop.trainer.inference.data import PicturePrepare, class_names, load_source, outline, pixel_range
+from gradtop.trainer.inference.own_samples import predict_samples
 from gradtop.trainer.inference.predicted_masks import MaskWriter
 from gradtop.trainer.inference.progress import Tell, WorkCounter
 from gradtop.trainer.inference.trained import TrainedModel, TrainedState, open_trained, read_trained
@@ -30,7 +31,7 @@ Prediction = dict[str, Any]
 
 def predict(run: Run, path: Path, files: Sequence[str], options: Mapping[str, Any], *, device: str = "", tell: Tell = lambda _: None) -> dict[str, Any]:
     """A prediction for each of the files, in order; one that cannot be read has an `error`. `options` are `top` for pictures, else `length`,
-    `temperature` and `seed`.
+    `temperature` and `seed`. With `data`, the name of a part of the run's own data, of its samples in place of files, and `index` may choose some.
 
     Raises UserError where the model takes neither pictures nor texts.
     """
@@ -38,6 +39,9 @@ def predict(run: Run, path: Path, files: Sequence[str], options: Mapping[str, An
     state = read_trained(run, path, device=device)
     if options.get("masks") and state.config.task.targets != MASKS:
         raise UserError("--masks: this model predicts no masks; leave it out")
+    if options.get("data"):
+        _refuse(options, ("length", "temperature", "seed"), "a prediction of samples")
+        return predict_samples(state, options, tell)
     shape = outline(state)
     trained = open_trained(state, load_source if shape is None else lambda _: shape)
     if isinstance(trained.task, OwnTask):
@@ -50,7 +54,10 @@ def predict(run: Run, path: Path, files: Sequence[str], options: Mapping[str, An
         _refuse(options, ("length", "temperature", "seed") if trained.task.each == "class" else ("length", "temperature", "seed", "top"), "a model of a table")
         return {**about, "targets": list(trained.source.encoding.targets), "predictions": predict_tables(trained, trained.source, files, options, tell), "notes": []}
     if trained.source.tokens_per_sample or not trained.source.info.channels:
-        raise UserError("predict takes pictures for a classifier, or texts for a language model of a text; use the model in Python instead: gradtop help models")
+        raise UserError(
+            "predict takes pictures for a classifier, tables for a model of one, or texts for a language model of a text; what this model takes is in none of these files: "
+            "give samples of its own data with --data validation, or use it in Python (gradtop help models)"
+        )
     kind = {"class": "a classifier", "label": "a model of several labels"}.get(trained.task.each, "a regression")
     _refuse(options, ("length", "temperature", "seed") if trained.task.each == "class" else ("length", "temperature", "seed", "top"), kind)
     names, notes = _names(state, trained.source, known=shape is None or bool(state.encoding))

@@ -9,7 +9,17 @@ from pathlib import Path
 from gradtop.trainer.config import Change, Config, diff_config
 from gradtop.trainer.config.fork_preview import same_epochs, steps_per_epoch
 from gradtop.trainer.job import DEFAULT_JOB, Job, find_job
-from gradtop.trainer.record import CheckpointInfo, RecordError, Run, RunReader, is_fork, read_meta
+from gradtop.trainer.record import (
+    CheckpointInfo,
+    RecordError,
+    Run,
+    RunReader,
+    RunState,
+    clean,
+    is_fork,
+    read_meta,
+    read_status,
+)
 from gradtop.trainer.record.checkpoints import read_checkpoint
 
 _STEP = re.compile(r"(?:step-?)?0*(\d+)(?:\.pt)?")
@@ -43,6 +53,8 @@ def find_checkpoint(run: Run, wanted: str = "last") -> CheckpointInfo:
         return read_checkpoint(path.with_suffix(".json"), path.absolute()) or CheckpointInfo(0, 0, path=path.absolute())
     if not found and (files := sorted(run.checkpoints.glob("step-*.pt"))):
         raise RecordError(f"{run.id} has checkpoints, and none of the JSON files beside them can be read. Name one, such as {files[-1]}.")
+    if not found and (status := read_status(run)).state is RunState.FAILED and status.step == 0:
+        raise RecordError(f"{run.id} failed before it had a checkpoint: {clean(status.error, 400)}")
     if not found:
         raise RecordError(f"{run.id} has no checkpoint yet. Write one: {how_to_write(run)}")
     there = ", ".join(str(one.step) for one in found)

@@ -45,15 +45,16 @@ STDOUT = "-"
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = "Write a commented configuration to start from."
     parser.epilog = EPILOG
-    parser.add_argument("kind", metavar="KIND", type=one_loop, choices=tuple(KINDS), help="what it trains")
+    parser.add_argument("kind", metavar="KIND", type=kind_of, choices=tuple(KINDS), help="what it trains")
     parser.add_argument("file", metavar="FILE", nargs="?", help="file to write (default: KIND.toml)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def one_loop(kind: str) -> str:
+def kind_of(kind: str) -> str:
+    """A kind, which may be written as data.kind has it. Raises ArgumentTypeError for what has loops of its own."""
     if kind.lower().replace("_", "-") in LOOPS:
         raise argparse.ArgumentTypeError(f"{kind}: a training has one model, one loss and one optimizer; what has several, or a loop of its own, is a script of yours")
-    return kind
+    return kind.replace("_", "-")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -30,12 +30,18 @@ its number and the prediction. FILE may be a folder, for all files in it, or -
 for the standard input. A file that cannot be read is reported and makes the
 exit code 2. JSON: gradtop help json.
 
+--data predicts samples of the run's own data in place of files, whatever the
+model takes, several inputs too: all of that part, or those of --index.
+
   gradtop predict last photos/*.jpg
   gradtop predict last photos --masks masks
   gradtop predict last new.csv > predictions.csv
+  gradtop predict last --data validation --index 0,3
   echo "Alice was" | gradtop predict last - --length 200 --temperature 0.7
 """
 STDIN = "-"
+LONGEST = 19  # digits of a number of samples
+PARTS = ("train", "validation", "test")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +49,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     add_model(parser)
     add_device(parser)
-    parser.add_argument("files", metavar="FILE", nargs="+", help="pictures, tables or texts, folders, or - for the standard input")
+    parser.add_argument("files", metavar="FILE", nargs="*", help="pictures, tables or texts, folders, or - for the standard input")
+    parser.add_argument("--data", choices=PARTS, help="predict samples of this part of the run's data, in place of files")
+    parser.add_argument("--index", type=indices, metavar="N,…", help="with --data: these samples, counted from 0 (default: all)")
     parser.add_argument("--top", type=int, metavar="N", help="classes per picture or row (default: 5)")
     parser.add_argument("--masks", metavar="DIR", help="of a segmentation: write the mask of each picture into DIR, as PNG")
     parser.add_argument("--overwrite", action="store_true", help="replace masks that are there already")
@@ -57,14 +65,26 @@ def run(options: argparse.Namespace) -> int:
     check_options(given)
     if options.overwrite and not options.masks:
         raise UsageError("--overwrite replaces masks; give their folder with --masks")
+    if options.index is not None and not options.data:
+        raise UsageError("--index chooses samples of the run's data; name their part with --data")
+    if bool(options.files) == bool(options.data):
+        raise UsageError("FILE and --data cannot be combined; leave one out" if options.data else "name a FILE to predict, or a part of the run's data with --data")
+    if options.masks and options.data:
+        raise UsageError("--masks writes those of pictures; name these as FILE in place of --data")
     more = {"masks": str(Path(options.masks).expanduser().absolute()), "overwrite": options.overwrite} if options.masks else {}
+    if options.data:
+        more = {"data": options.data, "index": options.index}
     chosen = chosen_model(options)
     with read_stdin(options.files) as names:
         shown = list(names.values())
         chosen, answer = worked("predict", chosen, {"files": list(names), "options": {**given, **more}, "device": options.device}, options)
-    predictions = [{**each, "file": name} for each, name in zip(answer["predictions"], shown, strict=True)]
+    predictions = answer["predictions"]
+    if not options.data:
+        predictions = [{**each, "file": name} for each, name in zip(predictions, shown, strict=True)]
     if options.json:
         print_json(chosen.about({**answer, "predictions": predictions}))
+    elif options.data:
+        print_predictions([{**each, "file": f"{options.data} {each['index']}"} for each in predictions])
     else:
         print_predictions(predictions, answer.get("targets", ()))
     for note in answer["notes"]:
@@ -73,6 +93,14 @@ def run(options: argparse.Namespace) -> int:
     for each in failed:
         print_line(f"gradtop: {each['file']}: {each['error']}", sys.stderr)
     return 2 if failed else 0
+
+
+def indices(text: str) -> list[int]:
+    """The numbers of a list with commas, each once. Raises ArgumentTypeError."""
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isdecimal() and len(word) < LONGEST for word in words):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no list of whole numbers from 0 on, such as 0,3")
+    return list(dict.fromkeys(map(int, words)))
 
 
 def check_options(given: Mapping[str, float | None]) -> None:
@@ -113,7 +141,7 @@ def print_predictions(predictions: Sequence[Mapping[str, Any]], targets: Sequenc
         if "top" in each or "labels" in each:
             kind = "class" if "top" in each else "label"
             named = [f"{clean(name, 60) if (name := one['name']) is not None else f'{kind} {one[kind]}'} {percent(one['probability'], 1)}" for one in each.get("top", each.get("labels"))]
-            print_line(f"{clean(each['file'], 400):<{min(width, 60)}}  {', '.join(named) or 'no label'}")
+            print_line(f"{clean(each['file'], 400):<{min(width, 60)}}  {', '.join(named) or 'no label'}{target_text(each)}")
         elif "pixels" in each:
             shares = [f"{clean(name, 60) if (name := one['name']) is not None else 'class ' + str(one['class'])} {percent(one['share'], 1)}" for one in each["pixels"]]
             written = f"; {shown(Path(each['mask']))}" if "mask" in each else ""
@@ -121,11 +149,26 @@ def print_predictions(predictions: Sequence[Mapping[str, Any]], targets: Sequenc
         elif "rows" in each:
             print_rows(each["file"] if several else "", each["rows"], targets)
         elif "values" in each:
-            print_line(f"{clean(each['file'], 400):<{min(width, 60)}}  {', '.join(significant(value, 4) for value in each['values'])}")
+            print_line(f"{clean(each['file'], 400):<{min(width, 60)}}  {', '.join(significant(value, 4) for value in each['values'])}{target_text(each)}")
         elif "text" in each:
             if several:
                 print_line(f"── {clean(each['file'], 400)}")
             print_line(clean(each["prompt"] + each["text"], 1_000_000, keep_newlines=True))
+
+
+def target_text(prediction: Mapping[str, Any]) -> str:
+    """; target dog: of a sample whose target is known."""
+    from gradtop.trainer.analysis.formatting import significant
+    from gradtop.trainer.record import clean
+
+    if "target" not in prediction:
+        return ""
+    target = prediction["target"]
+    parts = [
+        (clean(one["name"], 60) if one["name"] is not None else " ".join(f"{key} {one[key]}" for key in ("class", "label") if key in one)) if isinstance(one, Mapping) else significant(one, 4)
+        for one in (target if isinstance(target, list) else [target])
+    ]
+    return f"; target {', '.join(parts) or 'no label'}"
 
 
 def print_rows(file: str, rows: Sequence[Mapping[str, Any]], targets: Sequence[str]) -> None:
