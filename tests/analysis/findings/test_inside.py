@@ -21,7 +21,7 @@ from gradtop.trainer.record.streams.registry import (
     columns_of,
     of_parameter,
 )
-from tests.analysis.findings.written import Written, around, falling
+from tests.analysis.findings.written import LN10, Written, around, falling
 
 STEPS = list(range(10, 210, 10))
 COUNT = len(STEPS)
@@ -159,6 +159,34 @@ def test_clipping_in_nearly_every_step(tmp_path: Path, norm: float, optimizer: s
     run = Written(tmp_path, f'[optimizer]\nkind = "{optimizer}"\nlr = 1e-3\n[training]\nclip = 1.0\n')
     run.steps(falling(600), grad_norm=[norm] * 600, clipped=[1.0] * 600)
     assert [each.severity for each in run.report.findings if each.name == "clipping"] == ([severity] if severity else [])
+
+
+@pytest.mark.parametrize(("optimizer", "clip", "named"), [("sgd", 1e-3, True), ("sgd", 0.1, False), ("adamw", 1e-3, False)])
+def test_a_clip_that_leaves_next_to_nothing_is_why_a_run_does_not_learn(tmp_path: Path, optimizer: str, clip: float, named: bool) -> None:
+    run = Written(tmp_path, f'[optimizer]\nkind = "{optimizer}"\nlr = 0.05\n[training]\nclip = {clip}\n')
+    run.steps(around(LN10, 600), lr=[0.05] * 600, grad_norm=[0.5] * 600, clipped=[1.0] * 600).knows(constant_loss=LN10)
+    why = "training.clip = 1e-3 leaves 1/500 of the gradients: that may be why; clip above their median norm, 0.5"
+    assert (run.finding("not-learning").advice == why) is named
+
+
+@pytest.mark.parametrize(
+    ("stds", "gradient", "why"),
+    [
+        ({"a": 0.0, "b": 0.0, "c": 0.0}, 1.0, "the outputs of the layers do not depend on their inputs in the first steps: that may be why"),
+        ({"a": 1.0, "b": 1.0, "c": 1.0}, 0.0, "the gradient is zero in 1 of 6 parameters: that may be why"),
+        ({"a": 1.0, "b": 1.0, "c": 1.0}, 1e-6, "the gradient vanishes in 1 of 6 parameters: that may be why"),
+    ],
+)
+def test_what_does_not_learn_says_what_may_keep_it_from_that(tmp_path: Path, stds: dict[str, float], gradient: float, why: str) -> None:
+    run = Written(tmp_path).steps(around(LN10, 400)).knows(constant_loss=LN10)
+    run.layers({**HEALTHY, "stem.weight": {GRAD_NORM: [gradient] * COUNT}}, STEPS)
+    run.activations({name: {STD: [std] * COUNT} for name, std in stds.items()}, [2, *STEPS[1:]])
+    assert run.finding("not-learning").advice == why
+
+
+def test_outputs_that_are_all_constant_are_not_said_to_be_in_one_layer(run: Written) -> None:
+    found = run.activations({name: {STD: [0.0] * COUNT} for name in "abc"}, [2, *STEPS[1:]]).finding("poor-initialization")
+    assert found.sentence == "poor initialization: in the first steps the outputs of all layers before the last one are the same for every sample"
 
 
 def test_clipping_in_half_of_the_steps_is_what_it_is_for(tmp_path: Path) -> None:

@@ -79,10 +79,17 @@ def poor_initialization(run: RunHistory) -> Iterator[Finding]:
     if high > 0 and low > 0 and high / low <= math.sqrt(VARIANCE):
         return
     times = (high / low) * (high / low) if low > 0 else math.inf
+    if not high > 0:
+        yield _poor("the outputs of all layers before the last one are the same for every sample", times, largest, smallest, run)
+        return
     figure = f"{significant(times, 2)} times apart" if math.isfinite(times) else "zero in one of them"
-    sentence = f"poor initialization: in the first steps the variances of the layers' outputs are {figure} ({largest} {significant(high, 2)} and {smallest} {significant(low, 2)} as standard deviations)"
-    yield Finding(
-        Severity.WARNING, "poor initialization", sentence, "init.kind = kaiming_normal for ReLU, xavier_normal for tanh and sigmoid", {"ratio": times, "largest": largest, "smallest": smallest},
-        run.status.began + 1,
+    yield _poor(
+        f"the variances of the layers' outputs are {figure} ({largest} {significant(high, 2)} and {smallest} {significant(low, 2)} as standard deviations)", times, largest, smallest, run
     )
+
+
+def _poor(what: str, times: float, largest: str, smallest: str, run: RunHistory) -> Finding:
+    advice = "init.kind = kaiming_normal for ReLU, xavier_normal for tanh and sigmoid"
+    evidence: dict[str, float | str] = {"ratio": times, "largest": largest, "smallest": smallest}
+    return Finding(Severity.WARNING, "poor initialization", f"poor initialization: in the first steps {what}", advice, evidence, run.status.began + 1)
 

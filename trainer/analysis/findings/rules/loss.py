@@ -22,6 +22,7 @@ SOME = 5  # times the steps after which a network shows that it learns
 STILL, LEAST = 0.01, 300  # relative change over a third of the steps, and steps in that third
 ALMOST_NONE, BATCHES = 0.05, 10
 MOST_DROPPED = 0.8  # by dropout
+CLIPPED_FAR = 100.0  # times the clip that the gradients are, from which on it may be why nothing is learned
 
 
 @rule("loss-not-finite")
@@ -103,7 +104,12 @@ def why_not(run: RunHistory) -> str:
         return remedy(run, high=True)
     if (dropout := run.figure("model.dropout")) >= MOST_DROPPED:
         return f"model.dropout = {significant(dropout)} leaves {percent(1 - dropout)} of the units of a layer: lower it"
-    causes = [found.title for each in (activations.dead, activations.saturated, gradients.zero, gradients.vanishing) for found in each(run)]
+    clip, norm = run.figure("training.clip"), run.late_grad_norm
+    if 0 < clip < norm / CLIPPED_FAR and any(found.severity is Severity.WARNING for found in gradients.clipping(run)):
+        return f"training.clip = {significant(clip)} leaves 1/{significant(norm / clip, 2)} of the gradients: that may be why; clip above their median norm, {significant(norm)}"
+    if any(found.evidence["ratio"] == math.inf for found in activations.poor_initialization(run)):
+        return "the outputs of the layers do not depend on their inputs in the first steps: that may be why"
+    causes = [found.sentence.partition(":")[0] for each in (activations.dead, activations.saturated, gradients.zero, gradients.vanishing) for found in each(run)]
     return f"{causes[0]}: that may be why" if causes else remedy(run, high=False)
 
 
