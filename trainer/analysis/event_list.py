@@ -7,7 +7,7 @@ is there for runs of any age, and goes when the finding is withdrawn.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -36,7 +36,8 @@ def event_list(reader: RunReader, findings: Sequence[Finding]) -> tuple[tuple[Ev
     if known is None or known[0][0] is not reader.events or known[0][1] != findings:
         happened = all_events(reader)
         began = list(first_seen(reader.stream(STEPS), findings)) if findings else []
-        known = _kept[reader] = (seen, newest_first(folded(happened), began), newest_first(map(timed, happened), began))
+        lines = {id(event): timed(event) for event in happened}
+        known = _kept[reader] = (seen, newest_first(folded(happened, lines), began), newest_first(lines.values(), began))
     return known[1], known[2]
 
 
@@ -58,8 +59,8 @@ def timed(event: Event) -> Timed:
     return float(event["time"]), event_line(event)
 
 
-def folded(events: Sequence[Event]) -> Iterator[Timed]:
-    """Older epochs in a row as one line, checkpoints of an epoch with it, others in a row as one."""
+def folded(events: Sequence[Event], lines: Mapping[int, Timed]) -> Iterator[Timed]:
+    """Older epochs in a row as one line, checkpoints of an epoch with it, others in a row as one. `lines` are those of the events, by identity."""
     evaluated = {event.get("step") for event in events if event["kind"] == EventKind.EPOCH}
     shown = [event for event in events if event["kind"] != EventKind.CHECKPOINT or event.get("step") not in evaluated]
     epochs = [id(event) for event in shown if event["kind"] == EventKind.EPOCH]
@@ -67,22 +68,22 @@ def folded(events: Sequence[Event]) -> Iterator[Timed]:
     row: list[Event] = []
     for event in shown:
         if row and (row[0]["kind"] != event["kind"] or id(event) in apart):
-            yield in_a_row(row)
+            yield in_a_row(row, lines)
             row = []
         if event["kind"] == EventKind.CHECKPOINT or (event["kind"] == EventKind.EPOCH and id(event) not in apart):
             row.append(event)
         else:
-            yield timed(event)
+            yield lines[id(event)]
     if row:
-        yield in_a_row(row)
+        yield in_a_row(row, lines)
 
 
-def in_a_row(events: Sequence[Event]) -> Timed:
+def in_a_row(events: Sequence[Event], lines: Mapping[int, Timed]) -> Timed:
     """epochs 1–5  val loss 1.24 → 0.437; 4 checkpoints, newest step-001375"""
     if len(events) == 1:
-        return timed(events[0])
+        return lines[id(events[0])]
     first, last = events[0], events[-1]
-    time, newest = timed(last)
+    time, newest = lines[id(last)]
     if last["kind"] == EventKind.CHECKPOINT:
         return time, EventLine(newest.clock, f"{number(len(events))} checkpoints, the newest: {newest.text.removeprefix('checkpoint ')}", "muted")
     losses = [significant(loss) for event in (first, last) if isinstance(loss := event.get("val_loss"), int | float)]

@@ -3,6 +3,7 @@
 from _signal import SIG_DFL, SIGINT, default_int_handler, getsignal, signal  # type: ignore[import-not-found]  # has no stub of its own
 
 INTERRUPTED = 130
+OBJECTS = 50_000  # more than any command makes until it works
 # Until `main` an interrupt ends the process at once, without Python's stack. `_signal` is built in: nothing is read for it.
 if getsignal(SIGINT) is default_int_handler:
     signal(SIGINT, SIG_DFL)
@@ -13,9 +14,12 @@ def main() -> int:
     try:
         if getsignal(SIGINT) == SIG_DFL:
             signal(SIGINT, default_int_handler)
+        import gc
         import os
         import sys
 
+        # What is imported stays: looking for garbage among it, a dozen times, would take 2 ms. A screen sets thresholds of its own.
+        gc.set_threshold(OBJECTS)
         sys.unraisablehook = unraisable
         from gradtop.tui.cli import installation
 

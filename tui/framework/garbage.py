@@ -12,7 +12,7 @@ from time import monotonic
 
 from gradtop.tui.framework.key_order import OrderedKeys
 
-NEVER = 1_000_000
+YOUNG, MIDDLE, NEVER = 700, 10, 1_000_000
 # Collections of the middle generation since the last look: each stands for some 7,000 objects that came and did not go by themselves.
 PILED, EVERY = 1, 1.0
 # All that lives is looked through now and then, a twentieth to a tenth of a second of work, and set aside as what stays: of it the looks
@@ -25,8 +25,7 @@ FEW = 200
 
 def begin(app: OrderedKeys) -> None:
     """From the first frame on; until then `gc` is disabled, as nearly all that is made stays."""
-    young, middle, _ = gc.get_threshold()
-    gc.set_threshold(young, middle, NEVER)
+    gc.set_threshold(YOUNG, MIDDLE, NEVER)
     # Of the 100,000 objects that there are now a thousand would be found to be garbage, in 40 ms: not in the way of the first key.
     gc.freeze()
     gc.enable()
