@@ -6,12 +6,25 @@ import io
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from importlib import import_module
+from typing import Any, TypeVar
 from zipfile import ZipFile
 
 T = TypeVar("T")
 
 _never = threading.Event()
+
+
+class Later:
+    """A module that is imported when a test first asks for something in it: each process collects all tests and runs a few."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # as pytest looks at all that a module holds
+            raise AttributeError(name)
+        return getattr(import_module(self._name), name)
 
 
 def archive(name: str) -> bytes:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import torch
-from sklearn.datasets import load_digits  # type: ignore[import-untyped]
 
 from gradtop.trainer.launch import answers
 from gradtop.trainer.server.requests import answer_to
@@ -85,6 +84,8 @@ def found_in(gradtop: Gradtop, *arguments: object) -> dict[str, Any]:
 def test_what_is_found_equals_what_plain_pytorch_finds(gradtop: Gradtop, config: Path, tmp_path: Path) -> None:
     found = found_in(gradtop, config)
     assert (found["ok"], found["problems"]) == (True, [])
+    from sklearn.datasets import load_digits  # type: ignore[import-untyped]
+
     digits = load_digits()
     data = found["data"]
     assert data["training"] + data["validation"] == len(digits.target)

@@ -173,7 +173,7 @@ def test_by_default_the_leases_of_the_run_are_read(tmp_path: Path) -> None:
         wait_until(lambda: not leases().measurements)
     finally:
         leases.close()
-    leases.join(5)
+    leases.join(60)
     assert not leases.is_alive()
 
 
@@ -188,7 +188,7 @@ def test_the_thread_that_reads_leases_ends_with_the_monitor(tmp_path: Path) -> N
     monitor.close()
     writer.close()
 
-    leases.join(5)
+    leases.join(60)
     assert not leases.is_alive()
 
 

@@ -127,7 +127,7 @@ def test_kill_ends_a_worker_that_does_not_reply_by_force(tmp_path: Path, start: 
     wait_for_step(run, 20)
     worker.kill(signal.SIGSTOP)
 
-    assert main(["kill", str(run.path), "--yes", "--timeout", "0.2"]) == 0
+    assert main(["kill", str(run.path), "--yes", "--timeout", "2"]) == 0  # as long it waits for the death, too
 
     assert worker.wait() == -signal.SIGKILL
     out, err = capfd.readouterr()

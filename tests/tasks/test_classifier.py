@@ -8,8 +8,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
-from sklearn.utils.class_weight import compute_class_weight
 from torch.nn import functional
 
 from gradtop.trainer.data.dataset import DataInfo, Dataset
@@ -17,6 +15,10 @@ from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.tasks.kinds.classification import ClassificationTask
 from gradtop.trainer.tasks.kinds.classification.classifier import Classifier, TextUnits
 from gradtop.trainer.tasks.kinds.classification.labels import least_cross_entropy
+from tests.support import Later
+
+sklearn_metrics = Later("sklearn.metrics")
+sklearn_class_weight = Later("sklearn.utils.class_weight")
 
 SEEDS = st.integers(0, 2**31)
 
@@ -41,7 +43,7 @@ def test_a_weighted_loss_is_that_of_scikit_learn_whatever_the_batches(seed: int,
     for some, these in zip(outputs.split(batch), labels.split(batch), strict=True):
         meter.add(some, these)
     score = meter.result()
-    wanted = log_loss(labels, outputs.double().softmax(1).numpy(), sample_weight=weights[labels].numpy(), labels=range(classes))
+    wanted = sklearn_metrics.log_loss(labels, outputs.double().softmax(1).numpy(), sample_weight=weights[labels].numpy(), labels=range(classes))
     assert score.loss == pytest.approx(wanted, rel=1e-4)
     assert task.loss(outputs, labels).item() == pytest.approx(wanted, rel=1e-4)
     # A group of batches is as one large batch.
@@ -93,7 +95,7 @@ def test_the_baseline_is_that_of_the_most_frequent_class() -> None:
     meter.add(torch.randn(10, 3), labels)
     constant = [0] * 10
     entropy = -sum(share * math.log(share) for share in (0.8, 0.1, 0.1))
-    wanted = {"loss": entropy, "accuracy": 0.8, "balanced_accuracy": balanced_accuracy_score(labels, constant), "f1": f1_score(labels, constant, average="macro")}
+    wanted = {"loss": entropy, "accuracy": 0.8, "balanced_accuracy": sklearn_metrics.balanced_accuracy_score(labels, constant), "f1": sklearn_metrics.f1_score(labels, constant, average="macro")}
     assert meter.result().baselines == pytest.approx(wanted)
 
 
@@ -130,7 +132,7 @@ def test_the_baseline_of_top_5_accuracy_is_the_share_of_the_five_most_frequent_c
 def test_balanced_weights_are_those_of_scikit_learn() -> None:
     labels = [0] * 7 + [1] * 2 + [2]
     made = ClassificationTask(balanced=True).build(source_of(labels, 3), {})
-    assert made.state_dict()["weights"] == pytest.approx(list(compute_class_weight("balanced", classes=torch.arange(3).numpy(), y=labels)))
+    assert made.state_dict()["weights"] == pytest.approx(list(sklearn_class_weight.compute_class_weight("balanced", classes=torch.arange(3).numpy(), y=labels)))
     again = ClassificationTask(balanced=True).build(source_of([0, 1, 2], 3), made.state_dict())
     assert again.state_dict() == made.state_dict()
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score, f1_score
 from torch.nn import functional
 
 from gradtop.trainer.data.dataset import DataInfo, Dataset
@@ -16,6 +15,9 @@ from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.tasks.kinds.multi_label import MultiLabelTask
 from gradtop.trainer.tasks.kinds.multi_label.labeler import Labeler
 from gradtop.trainer.tasks.metrics.ranking import RankedScores
+from tests.support import Later
+
+sklearn_metrics = Later("sklearn.metrics")
 
 
 def drawn(seed: int, samples: int, labels: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -41,13 +43,13 @@ def test_metrics_are_those_of_scikit_learn_whatever_the_batches(seed: int, label
     predicted, shares = (outputs.sigmoid() >= threshold).int().numpy(), targets.double().mean(0)
     constant = (shares >= threshold).int().expand(samples, labels).numpy()
     occurring = [each for each in range(labels) if targets[:, each].any()]
-    wanted = [average_precision_score(targets[:, each], outputs[:, each]) for each in occurring]
+    wanted = [sklearn_metrics.average_precision_score(targets[:, each], outputs[:, each]) for each in occurring]
     assert score.of("average_precision") == pytest.approx(sum(wanted) / len(wanted) if wanted else math.nan, nan_ok=True)
     assert score.baselines["average_precision"] == pytest.approx(shares[occurring].mean().item() if occurring else math.nan, nan_ok=True)
     for found, said in ((score.further, predicted), (score.baselines, constant)):
-        assert found["f1"] == pytest.approx(f1_score(targets.int(), said, average="macro", zero_division=math.nan), nan_ok=True)
+        assert found["f1"] == pytest.approx(sklearn_metrics.f1_score(targets.int(), said, average="macro", zero_division=math.nan), nan_ok=True)
         if targets.any() or said.any():
-            assert found["micro_f1"] == pytest.approx(f1_score(targets.int(), said, average="micro"))
+            assert found["micro_f1"] == pytest.approx(sklearn_metrics.f1_score(targets.int(), said, average="micro"))
     assert score.loss == pytest.approx(functional.binary_cross_entropy_with_logits(outputs, targets).item(), rel=1e-4)
     assert score.known_accuracy is None
 
@@ -106,5 +108,5 @@ def test_of_very_many_outputs_the_average_precision_is_counted_in_bins_and_that_
     for some, these in zip(outputs.split(128), targets.split(128), strict=True):
         meter.add(some, these)
     score = meter.result()
-    assert score.of("average_precision") == pytest.approx(average_precision_score(targets, outputs), abs=2e-3)
+    assert score.of("average_precision") == pytest.approx(sklearn_metrics.average_precision_score(targets, outputs), abs=2e-3)
     assert score.notes == ("average_precision: of more than 67,108,864 outputs, which are counted in bins",)

@@ -9,13 +9,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.dummy import DummyRegressor
-from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 from torch.nn import functional
 
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.tasks.kinds.regression import RegressionTask
 from gradtop.trainer.tasks.kinds.regression.regressor import Regressor, scale_note
+from tests.support import Later
+
+sklearn_dummy = Later("sklearn.dummy")
+sklearn_metrics = Later("sklearn.metrics")
 
 SEEDS = st.integers(0, 2**31)
 
@@ -43,11 +45,11 @@ def test_metrics_are_those_of_scikit_learn_whatever_the_batches(seed: int, targe
     for some, these in zip(outputs.split(batch), wanted.split(batch), strict=True):
         meter.add(some, these)
     score = meter.result()
-    predicted, constant = task.in_units(outputs).double(), DummyRegressor().fit(torch.zeros(30, 1), training).predict(torch.zeros(samples, 1))
+    predicted, constant = task.in_units(outputs).double(), sklearn_dummy.DummyRegressor().fit(torch.zeros(30, 1), training).predict(torch.zeros(samples, 1))
     for found, said in ((score.further, predicted), (score.baselines, torch.as_tensor(constant).reshape(samples, targets))):
-        assert found["mae"] == pytest.approx(mean_absolute_error(wanted, said), rel=1e-4)
-        assert found["rmse"] == pytest.approx(root_mean_squared_error(wanted, said), rel=1e-4)
-        assert found["r2"] == pytest.approx(r2_score(wanted.double(), said), rel=1e-3, abs=1e-4)
+        assert found["mae"] == pytest.approx(sklearn_metrics.mean_absolute_error(wanted, said), rel=1e-4)
+        assert found["rmse"] == pytest.approx(sklearn_metrics.root_mean_squared_error(wanted, said), rel=1e-4)
+        assert found["r2"] == pytest.approx(sklearn_metrics.r2_score(wanted.double(), said), rel=1e-3, abs=1e-4)
     assert score.known_accuracy is None
     assert math.isnan(score.of("accuracy"))
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from sklearn import metrics as sklearn
 from torch import Tensor
 
 from gradtop.trainer.checkpoint import format as checkpoint
@@ -19,9 +18,12 @@ from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.tasks.kinds.custom.returned import Returned, ReturnedMeter
 from gradtop.trainer.tasks.task import AddedMetrics, Score
 from gradtop.tui.cli.main import main
+from tests.support import Later
 from tests.training.nested_project import Reader, parts
 from tests.training.own_task_configs import AUTOENCODER, NESTED, PROJECT, own_task_config
 from tests.training.runs import rows
+
+sklearn = Later("sklearn.metrics")
 
 
 def measured(outputs: Tensor, targets: Tensor, *names: str, own: Score | None = None) -> Score:

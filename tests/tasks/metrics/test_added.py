@@ -11,18 +11,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import (
-    average_precision_score,
-    cohen_kappa_score,
-    explained_variance_score,
-    f1_score,
-    matthews_corrcoef,
-    mean_absolute_percentage_error,
-    precision_score,
-    recall_score,
-    roc_auc_score,
-    top_k_accuracy_score,
-)
 
 from gradtop.trainer.metrics import (
     AUROC,
@@ -46,6 +34,9 @@ from gradtop.trainer.tasks.kinds.segmentation.segmenter import Segmenter
 from gradtop.trainer.tasks.metrics.meter import meter_of
 from gradtop.trainer.tasks.metrics.ranking import RankedScores, log_odds
 from gradtop.trainer.tasks.task import AddedMetrics, Score, TrainingTask
+from tests.support import Later
+
+sklearn_metrics = Later("sklearn.metrics")
 
 OF_CLASSES = (AUROC, AVERAGE_PRECISION, WEIGHTED_F1, PRECISION, RECALL, MATTHEWS, COHEN_KAPPA, CALIBRATION_ERROR)
 SEEDS = st.integers(0, 2**31)
@@ -84,8 +75,8 @@ def one_against_all(outputs: torch.Tensor, labels: torch.Tensor) -> Mapping[str,
     """AUROC and average precision by scikit-learn, of the classes that have one."""
     scores, classes = outputs.double().softmax(1).numpy(), outputs.shape[1]
     has = [(labels == each).numpy() for each in range(classes)]
-    areas = [roc_auc_score(there, scores[:, each]) for each, there in enumerate(has) if 0 < there.sum() < len(labels)]
-    found = [average_precision_score(there, scores[:, each]) for each, there in enumerate(has) if there.any() and not (classes == 2 and each == 0)]
+    areas = [sklearn_metrics.roc_auc_score(there, scores[:, each]) for each, there in enumerate(has) if 0 < there.sum() < len(labels)]
+    found = [sklearn_metrics.average_precision_score(there, scores[:, each]) for each, there in enumerate(has) if there.any() and not (classes == 2 and each == 0)]
     return {AUROC: mean(areas), AVERAGE_PRECISION: mean(found)}
 
 
@@ -100,11 +91,11 @@ def test_metrics_of_classes_are_those_of_scikit_learn_whatever_the_batches(seed:
         warnings.simplefilter("ignore")
         wanted = {
             **one_against_all(outputs, labels),
-            WEIGHTED_F1: f1_score(truth, predicted, average="weighted"),
-            PRECISION: precision_score(truth, predicted, average="macro", zero_division=0.0),
-            RECALL: recall_score(truth, predicted, average="macro", zero_division=0.0),
-            MATTHEWS: matthews_corrcoef(truth, predicted),
-            COHEN_KAPPA: cohen_kappa_score(truth, predicted),
+            WEIGHTED_F1: sklearn_metrics.f1_score(truth, predicted, average="weighted"),
+            PRECISION: sklearn_metrics.precision_score(truth, predicted, average="macro", zero_division=0.0),
+            RECALL: sklearn_metrics.recall_score(truth, predicted, average="macro", zero_division=0.0),
+            MATTHEWS: sklearn_metrics.matthews_corrcoef(truth, predicted),
+            COHEN_KAPPA: sklearn_metrics.cohen_kappa_score(truth, predicted),
             CALIBRATION_ERROR: calibration_error(outputs, labels),
         }
     assert {name: score.of(name) for name in wanted} == pytest.approx(wanted, nan_ok=True, abs=1e-6)
@@ -113,7 +104,7 @@ def test_metrics_of_classes_are_those_of_scikit_learn_whatever_the_batches(seed:
     assert {name: score.of(name) for name in plain.metrics} == pytest.approx(plain.metrics, nan_ok=True)
     # Of the class that occurs most often, always.
     often = np.full(samples, np.bincount(truth).argmax())
-    assert score.baselines[WEIGHTED_F1] == pytest.approx(f1_score(truth, often, average="weighted"))
+    assert score.baselines[WEIGHTED_F1] == pytest.approx(sklearn_metrics.f1_score(truth, often, average="weighted"))
     assert score.baselines[AUROC] == 0.5
     assert score.baselines[MATTHEWS] == 0.0
 
@@ -133,7 +124,7 @@ def test_top_k_accuracy_is_that_of_scikit_learn(seed: int, classes: int, samples
     outputs, labels = torch.randn(samples, classes, generator=generator), torch.randint(classes, (samples,), generator=generator)
     score = measured(Classifier(classes=classes), ("top2_accuracy", "top3_accuracy"), outputs, labels, batch)
     for top in (2, 3):
-        assert score.of(f"top{top}_accuracy") == pytest.approx(top_k_accuracy_score(labels, outputs, k=top, labels=range(classes)))
+        assert score.of(f"top{top}_accuracy") == pytest.approx(sklearn_metrics.top_k_accuracy_score(labels, outputs, k=top, labels=range(classes)))
         counts = sorted(np.bincount(labels, minlength=classes), reverse=True)
         assert score.baselines[f"top{top}_accuracy"] == pytest.approx(sum(counts[:top]) / samples)
 
@@ -143,7 +134,7 @@ def test_auroc_of_binary_and_of_macro_classes_is_roc_auc_score() -> None:
     for classes in (2, 4):
         outputs, labels = torch.randn(200, classes, generator=generator), torch.randint(classes, (200,), generator=generator)
         shares = outputs.double().softmax(1).numpy()
-        wanted = roc_auc_score(labels, shares[:, 1]) if classes == 2 else roc_auc_score(labels, shares, multi_class="ovr", average="macro")
+        wanted = sklearn_metrics.roc_auc_score(labels, shares[:, 1]) if classes == 2 else sklearn_metrics.roc_auc_score(labels, shares, multi_class="ovr", average="macro")
         assert measured(Classifier(classes=classes), (AUROC,), outputs, labels, 64).of(AUROC) == pytest.approx(wanted)
 
 
@@ -165,7 +156,7 @@ def test_where_an_output_is_not_a_number_no_order_is_made_up() -> None:
     assert all(math.isnan(score.of(name)) for name in (AUROC, AVERAGE_PRECISION, CALIBRATION_ERROR))
     # A sample without a prediction is one that is not predicted rightly.
     said = outputs.argmax(1).where(~outputs.isnan().any(1), 3)
-    assert score.of(MATTHEWS) == pytest.approx(matthews_corrcoef(labels, said))
+    assert score.of(MATTHEWS) == pytest.approx(sklearn_metrics.matthews_corrcoef(labels, said))
 
 
 @settings(max_examples=20, deadline=None)
@@ -178,12 +169,12 @@ def test_metrics_of_labels_are_those_of_scikit_learn(seed: int, labels: int, sam
     said = (outputs.sigmoid() >= threshold).int().numpy()
     truth = targets.int().numpy()
     seen = [each for each in range(labels) if truth[:, each].any() or said[:, each].any()]
-    areas = [roc_auc_score(truth[:, each], outputs[:, each]) for each in range(labels) if 0 < truth[:, each].sum() < samples]
+    areas = [sklearn_metrics.roc_auc_score(truth[:, each], outputs[:, each]) for each in range(labels) if 0 < truth[:, each].sum() < samples]
     wanted = {
         AUROC: mean(areas),
-        WEIGHTED_F1: f1_score(truth, said, average="weighted", zero_division=0.0) if truth.any() else math.nan,
-        PRECISION: mean([precision_score(truth[:, each], said[:, each], zero_division=0.0) for each in seen]),
-        RECALL: mean([recall_score(truth[:, each], said[:, each], zero_division=0.0) for each in seen]),
+        WEIGHTED_F1: sklearn_metrics.f1_score(truth, said, average="weighted", zero_division=0.0) if truth.any() else math.nan,
+        PRECISION: mean([sklearn_metrics.precision_score(truth[:, each], said[:, each], zero_division=0.0) for each in seen]),
+        RECALL: mean([sklearn_metrics.recall_score(truth[:, each], said[:, each], zero_division=0.0) for each in seen]),
     }
     assert {name: score.of(name) for name in wanted} == pytest.approx(wanted, nan_ok=True)
 
@@ -199,11 +190,11 @@ def test_metrics_of_values_are_those_of_scikit_learn(seed: int, count: int, samp
     score = measured(task, (EXPLAINED_VARIANCE, MAPE, PEARSON), outputs, targets, batch)
     said = task.in_units(outputs)
     correlations = [np.corrcoef(said[:, each], targets[:, each])[0, 1] for each in range(count)]
-    assert score.of(EXPLAINED_VARIANCE) == pytest.approx(explained_variance_score(targets, said), rel=1e-3, abs=1e-3)
+    assert score.of(EXPLAINED_VARIANCE) == pytest.approx(sklearn_metrics.explained_variance_score(targets, said), rel=1e-3, abs=1e-3)
     assert score.of(PEARSON) == pytest.approx(mean(correlations), rel=1e-3, abs=1e-3)
-    assert score.of(MAPE) == pytest.approx(mean_absolute_percentage_error(targets, said), rel=1e-4)
+    assert score.of(MAPE) == pytest.approx(sklearn_metrics.mean_absolute_percentage_error(targets, said), rel=1e-4)
     constant = task.in_units(torch.zeros_like(outputs))
-    assert score.baselines[MAPE] == pytest.approx(mean_absolute_percentage_error(targets, constant), rel=1e-4)
+    assert score.baselines[MAPE] == pytest.approx(sklearn_metrics.mean_absolute_percentage_error(targets, constant), rel=1e-4)
     assert score.baselines[EXPLAINED_VARIANCE] == 0.0
 
 
@@ -214,9 +205,9 @@ def test_pixels_have_the_metrics_of_classes_and_ignored_ones_count_nowhere() -> 
     score = measured(Segmenter(SegmentationTask(ignore_index=255), 3), (MATTHEWS, COHEN_KAPPA, WEIGHTED_F1), outputs, masks, 4)
     there = masks != 255
     truth, said = masks[there], outputs.argmax(1)[there]
-    assert score.of(MATTHEWS) == pytest.approx(matthews_corrcoef(truth, said))
-    assert score.of(COHEN_KAPPA) == pytest.approx(cohen_kappa_score(truth, said))
-    assert score.of(WEIGHTED_F1) == pytest.approx(f1_score(truth, said, average="weighted"))
+    assert score.of(MATTHEWS) == pytest.approx(sklearn_metrics.matthews_corrcoef(truth, said))
+    assert score.of(COHEN_KAPPA) == pytest.approx(sklearn_metrics.cohen_kappa_score(truth, said))
+    assert score.of(WEIGHTED_F1) == pytest.approx(sklearn_metrics.f1_score(truth, said, average="weighted"))
 
 
 def test_of_tokens_each_is_a_label() -> None:
@@ -224,7 +215,7 @@ def test_of_tokens_each_is_a_label() -> None:
     outputs, labels = torch.randn(6, 7, 5, generator=generator), torch.randint(5, (6, 7), generator=generator)
     score = measured(Classifier(classes=5), ("top2_accuracy", CALIBRATION_ERROR), outputs, labels, 4)
     flat, truth = outputs.flatten(0, 1), labels.flatten()
-    assert score.of("top2_accuracy") == pytest.approx(top_k_accuracy_score(truth, flat, k=2, labels=range(5)))
+    assert score.of("top2_accuracy") == pytest.approx(sklearn_metrics.top_k_accuracy_score(truth, flat, k=2, labels=range(5)))
     assert score.of(CALIBRATION_ERROR) == pytest.approx(calibration_error(flat, truth))
 
 
