@@ -188,11 +188,11 @@ class Poll:
     def _pause(self) -> float:
         """How long to rest, by what the last look and its drawing took: the training needs the cores."""
         spent, self._spent = self._spent / SHARE, 0.0
+        least, most = self._interval if self._idle_cores() >= SPARE else 2 * self._interval, SLOWEST * self._interval
         if self._answering:
             self._answering -= 1
             self._written = 0
-            return self._interval
-        least, most = self._interval if self._idle_cores() >= SPARE else 2 * self._interval, SLOWEST * self._interval
+            return self._interval if self._answering else least  # what is measured since a mode is looked at is there after the first
         rest = min(most, max(least, spent, self._written / RATE))
         # What a longest rest does not make up for, the next ones do.
         self._written = min(max(0, self._written - round(rest * RATE)), round(2 * most * RATE))

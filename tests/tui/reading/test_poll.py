@@ -318,3 +318,11 @@ def test_a_screen_that_costs_more_than_its_share_looks_less_often_but_never_seld
     assert pauses[3:6] == [SLOWEST * TICK] * 3  # bytes that one rest does not make up for count for the next ones, but not for ever
     watcher.idle = 0.1  # the training wants them all
     assert watcher.poll.tick() == 2 * TICK
+
+
+def test_beside_a_training_that_wants_the_cores_a_mode_that_was_opened_looks_once_at_once_and_then_half_as_often(runs: Path) -> None:
+    run, _ = fake_run(runs, created=NOW - 30.1)
+    watcher = Watcher(runs)
+    watcher.idle = 0.1
+    watcher.ask(run)
+    assert [watcher.poll.tick() for _ in range(4)][1:] == [TICK, 2 * TICK, 2 * TICK]
