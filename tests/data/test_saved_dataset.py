@@ -159,7 +159,7 @@ def test_what_is_not_clear_or_cannot_be_used_is_said(tmp_path: Path) -> None:
     (tmp_path / "empty" / "load.py").write_text("raise SystemExit(3)")
     assert "holds neither dataset_dict.json nor state.json" in refused(tmp_path / "empty")
     root = saved(tmp_path / "text", {"text": ["a b", "c"] * 5, "label": [0, 1] * 5})
-    tokens = "make numbers of them with Dataset.map, as the tokens of a tokenizer, all of one length, or train a language model on the column with data.kind = text, whose file may be this folder"
+    tokens = "name a tokenizer.json that makes tokens of them with data.tokenizer, make numbers of them with Dataset.map, or train a language model on the column with data.kind = text, whose file may be this folder"
     assert refused(root) == f"data.input: ROOT has nothing beside the target but words, which a model does not see; {tokens}: its columns are text (string)"
     assert refused(root, input="text") == f"data.input: text holds strings, which cannot be used so; {tokens}"
     masks = saved(tmp_path / "masks", {"image": pictures(4), "mask": pictures(4)}, {"image": datasets.Image(), "mask": datasets.Image()})

@@ -16,9 +16,10 @@ SEQUENCES = frozenset({"sequence of integers", "sequence of floats"})
 _TARGETS = ("label", "labels", "target", "targets", "class", "y")
 _MASKS = ("mask", "masks", "label", "labels", "annotation", "annotations", "segmentation", "target")
 _INPUTS = ("image", "img", "pixel_values", "input_ids", "input", "inputs", "features", "x", "data")
+_TEXTS = ("text", "sentence", "content", "review", "document", "input", "inputs", "x")
 # What is done with columns that are of no use as they are.
 _INSTEAD: Mapping[ColumnType, str] = {
-    "string": "make numbers of them with Dataset.map, as the tokens of a tokenizer, all of one length, or train a language model on the column with data.kind = text, whose file may be this folder",
+    "string": "name a tokenizer.json that makes tokens of them with data.tokenizer, make numbers of them with Dataset.map, or train a language model on the column with data.kind = text, whose file may be this folder",
     "image": "where it has masks, the classes of the pixels of others, set task.kind = segmentation",
 }
 
@@ -55,7 +56,12 @@ def choose_columns(features: Mapping[str, Any], config: SavedDataset, where: str
         if lacking := [name for name in names if name not in types]:
             raise UserError(f"data.{key}: {where} has no column {lacking[0]}; {_listed(types)}")
     target = config.target or (_mask if masks else _target)(types, config.input, where)
-    inputs = tuple(config.input) or (_input({name: kind for name, kind in types.items() if name != target}, where),)
+    left = {name: kind for name, kind in types.items() if name != target}
+    if config.tokenizer:
+        inputs = tuple(config.input) or (_text(left, where),)
+        _check_text(types, inputs, target)
+        return ChosenColumns(inputs, target, {name: types[name] for name in (*inputs, target)})
+    inputs = tuple(config.input) or (_input(left, where),)
     _check(types, inputs, target, masks=masks)
     return ChosenColumns(inputs, target, {name: types[name] for name in (*inputs, target)})
 
@@ -91,6 +97,26 @@ def _input(types: Mapping[str, ColumnType], where: str) -> str:
     if set(types.values()) == {"string"}:
         raise UserError(f"data.input: {where} has nothing beside the target but words, which a model does not see; {_INSTEAD['string']}: {_listed(types)}")
     raise UserError(f"data.input: which column of {where} the model is to see is not clear; name it, or several columns of numbers: {_listed(types)}")
+
+
+def _text(types: Mapping[str, ColumnType], where: str) -> str:
+    words = [name for name, kind in types.items() if kind == "string"]
+    if len(words) == 1:
+        return words[0]
+    if found := _named(words, _TEXTS):
+        return found
+    raise UserError(f"data.input: which column of {where} has the texts for data.tokenizer is not clear; name it: {_listed(types)}")
+
+
+def _check_text(types: Mapping[str, ColumnType], inputs: Sequence[str], target: str) -> None:
+    if target in inputs:
+        raise UserError(f"data.input contains {target}, which data.target predicts")
+    if len(inputs) > 1:
+        raise UserError(f"data.input: {inputs[1]} is a second column, and data.tokenizer takes one of texts; name it alone")
+    if types[inputs[0]] != "string":
+        raise UserError(f"data.input: {inputs[0]} holds {_plural(types[inputs[0]])}, and data.tokenizer takes texts; name a column of these, or leave out data.tokenizer")
+    if types[target] in {"image", "other"}:
+        raise UserError(f"data.target: {target} holds {_plural(types[target])}, which cannot be used so")
 
 
 def _check(types: Mapping[str, ColumnType], inputs: Sequence[str], target: str, *, masks: bool) -> None:

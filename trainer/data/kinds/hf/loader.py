@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from gradtop.trainer.data.dataset import Source, Survey
+from gradtop.trainer.data.fingerprint import digest_of
+from gradtop.trainer.data.kinds.custom.labelled import LabelledSamples
 from gradtop.trainer.data.kinds.custom.loader import CustomSource, source_of
 from gradtop.trainer.data.kinds.hf import SavedDataset
 from gradtop.trainer.data.kinds.hf.columns import ChosenColumns, choose_columns
@@ -54,7 +56,17 @@ def load(config: SavedDataset, *, seed: int, context: int = 0, wanted: WantedTar
         notes.append(opened.test_note(root))
     elif opened.test is not None:
         notes.append(f"test in {root} is not used: {why}")
-    sets = [SavedRows(rows, columns, config, values, target.classes, where) for rows, values in parts]
+    sets: list[LabelledSamples] = []
+    if config.tokenizer:
+        # What makes tokens is not needed otherwise.
+        from gradtop.trainer.data.kinds.hf.texts import SavedTexts, TextTokens
+
+        tokens = TextTokens(config)
+        digest = digest_of([digest.encode(), tokens.content.encode(), repr(config.max_length).encode()])
+        notes.append(tokens.note())
+        sets += [SavedTexts(rows, columns.inputs[0], tokens, values, target.classes, where) for rows, values in parts]
+    else:
+        sets += [SavedRows(rows, columns, config, values, target.classes, where) for rows, values in parts]
     source = source_of(sets, where, config, wanted._replace(kind=target.kind))
     notes = [f"{root}: input {', '.join(columns.inputs)} ({columns.types[columns.inputs[0]]}), target {columns.target} ({columns.types[columns.target]})", *notes]
     if not isinstance(source, CustomSource):

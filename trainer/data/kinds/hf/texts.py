@@ -1,0 +1,74 @@
+"""Rows with a column of texts as tokens, padded to the longest of a batch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from gradtop.trainer.data.kinds.custom.labelled import LabelledSamples
+from gradtop.trainer.data.kinds.hf import SavedDataset
+from gradtop.trainer.data.kinds.hf.samples import lacking_value
+from gradtop.trainer.data.kinds.text.tokens import parse_tokenizer, read_tokenizer
+from gradtop.trainer.runtime.errors import UserError
+
+# What tokenizers call the token that fills up a batch.
+_PADDING = ("[PAD]", "<pad>", "<|pad|>", "<|endoftext|>")
+
+
+class TextTokens:
+    """A tokenizer.json, as it makes tokens of a text: with its special tokens, at most `data.max_length` of them. Raises UserError."""
+
+    def __init__(self, config: SavedDataset) -> None:
+        path = Path(config.tokenizer).expanduser().absolute()
+        self.content = read_tokenizer(path)
+        self._made = parse_tokenizer(self.content, f"data.tokenizer: {path}")
+        own = self._made.padding or {}
+        named = (self._made.token_to_id(name) for name in _PADDING)
+        self.padding = int(own.get("pad_id", next((number for number in named if number is not None), 0)))
+        self._made.no_padding()
+        self._made.enable_truncation(config.max_length)
+        self._longest = config.max_length
+        self.count = self._made.get_vocab_size(with_added_tokens=True)
+        self.with_mask = config.attention_mask
+
+    def encode(self, text: str) -> Tensor:
+        return torch.tensor(self._made.encode(text).ids, dtype=torch.int64)
+
+    def note(self) -> str:
+        given = "input_ids and attention_mask" if self.with_mask else "the tokens alone"
+        return f"texts are up to {self._longest:,} of {self.count:,} tokens, padded with {self.padding} to the longest of a batch; the model is given {given}"
+
+
+class SavedTexts(LabelledSamples):
+    """As `SavedRows`, of the texts in one column; what the model is given are `input_ids` and `attention_mask`, or the first alone."""
+
+    def __init__(self, rows: Any, column: str, tokens: TextTokens, targets: Tensor, classes: tuple[str, ...], where: str) -> None:
+        self.targets = targets
+        self.classes = list(classes) or None
+        self._column, self._tokens, self._where = column, tokens, where
+        self._rows = rows.select_columns([column]).with_format(None)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        text = self._rows[index][self._column]
+        if text is None:
+            raise lacking_value(self._where, index, self._column)
+        found = self._tokens.encode(text)
+        if not len(found):
+            raise UserError(f"{self._where}, row {index}: column {self._column} has a text without tokens; remove such rows with Dataset.filter")
+        return found, self.targets[index]
+
+    def collate(self, samples: list[tuple[Tensor, Tensor]]) -> tuple[Any, Tensor]:
+        texts = [text for text, _ in samples]
+        inputs = pad_sequence(texts, batch_first=True, padding_value=self._tokens.padding)
+        targets = torch.stack([target for _, target in samples])
+        if not self._tokens.with_mask:
+            return inputs, targets
+        lengths = torch.tensor([len(text) for text in texts])
+        return {"input_ids": inputs, "attention_mask": (torch.arange(inputs.shape[1]) < lengths[:, None]).long()}, targets
