@@ -22,6 +22,7 @@ from gradtop.trainer.record import (
     write_status,
 )
 from gradtop.trainer.runtime.worker import work
+from tests.record.support import forbid
 from tests.training.runs import TINY, events, every_checkpoint, tiny_run
 
 BASE = parse_config(TINY.format(epochs=2))
@@ -111,6 +112,21 @@ def test_checkpoints_without_a_readable_note_are_not_said_to_be_none(tmp_path: P
 def test_a_run_without_a_checkpoint_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match=r"has no checkpoint yet\. Write one: gradtop checkpoint"):
         find_checkpoint(tiny_run(tmp_path))
+
+
+def test_a_run_that_ended_without_a_checkpoint_is_not_asked_for_one(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path)
+    write_status(run, Status(state=RunState.STOPPED, step=3))
+    with pytest.raises(RecordError, match=rf"^{run.id} has ended and has no checkpoint\. Start it again: gradtop rerun {run.id}$"):
+        find_checkpoint(run)
+
+
+def test_checkpoints_that_may_not_be_read_are_not_said_to_be_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = tiny_run(tmp_path)
+    (run.checkpoints / "step-000016.pt").write_bytes(b"weights")
+    forbid(monkeypatch, run.checkpoints)
+    with pytest.raises(RecordError, match=rf"^{run.id}: checkpoints cannot be read: Permission denied\.$"):
+        find_checkpoint(run)
 
 
 def test_a_run_that_failed_without_a_checkpoint_says_why(tmp_path: Path) -> None:

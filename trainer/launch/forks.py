@@ -20,7 +20,8 @@ from gradtop.trainer.record import (
     read_meta,
     read_status,
 )
-from gradtop.trainer.record.checkpoints import read_checkpoint
+from gradtop.trainer.record.bounds import Unreadable
+from gradtop.trainer.record.checkpoints import checkpoints_of_run, read_checkpoint
 
 _STEP = re.compile(r"(?:step-?)?0*(\d+)(?:\.pt)?")
 
@@ -51,12 +52,14 @@ def find_checkpoint(run: Run, wanted: str = "last") -> CheckpointInfo:
     path = Path(wanted).expanduser()
     if path.is_file():
         return read_checkpoint(path.with_suffix(".json"), path.absolute()) or CheckpointInfo(0, 0, path=path.absolute())
+    if not found and (why := _closed(run)):
+        raise RecordError(f"{run.id}: {why}.")
     if not found and (files := sorted(run.checkpoints.glob("step-*.pt"))):
         raise RecordError(f"{run.id} has checkpoints, and none of the JSON files beside them can be read. Name one, such as {files[-1]}.")
     if not found and (status := read_status(run)).state is RunState.FAILED and status.step == 0:
         raise RecordError(f"{run.id} failed before it had a checkpoint: {clean(status.error, 400)}")
     if not found:
-        raise RecordError(f"{run.id} has no checkpoint yet. Write one: {how_to_write(run)}")
+        raise RecordError(f"{run.id} {how_to_have_one(run)}")
     there = ", ".join(str(one.step) for one in found)
     raise RecordError(f"{run.id} has no checkpoint {wanted!r}. Use last, best, the path of a file, or one of the steps {there}.")
 
@@ -68,12 +71,23 @@ def why_no_float_weights(job: Job, name: str) -> str:
     return "" if job.forkable else f"{name} is {job.title}, whose checkpoint holds integers; name the run that trained instead"
 
 
-def how_to_write(run: Run) -> str:
-    """The command that gives a run a checkpoint."""
+def _closed(run: Run) -> str:
+    """Why the folder of checkpoints cannot be read; "" where it can."""
+    try:
+        checkpoints_of_run(run)
+    except Unreadable as error:
+        return str(error)
+    return ""
+
+
+def how_to_have_one(run: Run) -> str:
+    """That a run has no checkpoint, and the command that gives it one; of one that has ended without, that starts it again."""
     job = find_job(read_meta(run).job)
     if job.command is not None and job.command.write is not None:
-        return f"gradtop {job.command.name or job.name} {run.id} --write {job.command.write[0]}"
-    return f"gradtop checkpoint {run.id}"
+        return f"has no checkpoint yet. Write one: gradtop {job.command.name or job.name} {run.id} --write {job.command.write[0]}"
+    if read_status(run).state.has_ended:
+        return f"has ended and has no checkpoint. Start it again: gradtop rerun {run.id}"
+    return f"has no checkpoint yet. Write one: gradtop checkpoint {run.id}"
 
 
 def newest_weights(run: Run, changes: Sequence[Change]) -> tuple[Path | None, str]:

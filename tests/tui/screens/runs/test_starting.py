@@ -82,7 +82,7 @@ async def test_why_a_run_is_not_pruned_or_quantized_is_told(tmp_path: Path, runs
     starts = Starts()
     async with piloted(tmp_path, None, mode="runs", launcher=starts) as screen:
         for run, sentence in (
-            (trained, "has no checkpoint yet"),
+            (trained, "has ended and has no checkpoint"),
             (tested, "tidy-wren is a learning-rate range test, which leaves no checkpoint; name a run that trained"),
             (quantized, "swift-otter is a quantization run, whose checkpoint holds integers; name the run that trained"),
         ):
@@ -110,7 +110,7 @@ async def test_the_model_of_a_run_is_evaluated_and_exported_by_the_commands(tmp_
         await screen.press("down", "enter")
         await screen.until(lambda: len(said) == 2, "the answer")
     assert said[0] == ("", "amber-finch: export safetensors …", "information")
-    assert said[1] == ("amber-finch: export safetensors", f"{family.done.id} has no checkpoint yet. Write one: gradtop checkpoint {family.done.id}", "error")
+    assert said[1] == ("amber-finch: export safetensors", f"{family.done.id} has ended and has no checkpoint. Start it again: gradtop rerun {family.done.id}", "error")
 
 
 def test_what_can_be_chosen_are_commands() -> None:
