@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from gradtop.trainer.record import Run, RunState, Status, this_host
-from gradtop.trainer.record.death import Death, read_death
+
+if TYPE_CHECKING:
+    from gradtop.trainer.record.death import Death
 
 CRASHES = frozenset({"SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGSYS"})
 SUSPECTED = {"SIGBUS": "; /dev/shm full?"}
@@ -13,6 +17,8 @@ def how_it_died(run: Run, state: RunState, status: Status) -> str:
     """killed by SIGKILL; out of memory? "" where nobody has seen it, and for a run that did not die."""
     if state is not RunState.DIED:
         return ""
+    from gradtop.trainer.record.death import read_death
+
     if (death := read_death(run, status)) is not None:
         return death_text(death)
     host, boot = (name.partition("/")[0] for name in this_host())

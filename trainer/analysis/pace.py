@@ -6,11 +6,9 @@ import math
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import dropwhile, pairwise
-from statistics import median
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from gradtop.trainer.analysis.significance import moments
 from gradtop.trainer.metrics import UNCOUNTED
 from gradtop.trainer.record import Event, EventKind, RunReader, Series, Status, effective
 from gradtop.trainer.record.streams.registry import SAMPLES_PER_S, STEPS
@@ -121,6 +119,8 @@ class Tracker:
         warm = segment.row(self._start + WARM_UP)
         # Recorded is the pace of a second, which may begin before.
         found = warmed_up(self._looks, warm[1] + 1 if warm is not None else math.inf)
+        from gradtop.trainer.analysis.significance import moments  # not at the start
+
         return moments(found)[0] if found else math.nan
 
     def _evaluation(self, segments: Sequence[Segment], step: int, every: int, samples: int) -> float:
@@ -163,6 +163,8 @@ def looked_back(segment: Segment, place: int, newest: float, since: float) -> li
 
 def warmed_up(looks: Iterable[tuple[float, float]], until: float) -> list[float]:
     """The paces, without the first ones up to time `until` that are far below the newest: steps that compiled are not taken again."""
+    from statistics import median  # not at the start
+
     found = list(looks)
     usual = median(pace for _, pace in found[-3:])
     return [pace for _, pace in dropwhile(lambda look: look[0] <= until and look[1] < usual / SLOW, found)]
@@ -170,6 +172,8 @@ def warmed_up(looks: Iterable[tuple[float, float]], until: float) -> list[float]
 
 def seconds_of_a_step(segment: Segment, since: float) -> float | None:
     """The median of the last steps from step `since` on, by their times; None where there are too few."""
+    from statistics import median
+
     rows = list(segment.rows(max(segment.place_of(since), segment.valid - STEPS_BACK - 1), segment.valid))
     taken = [(after[1] - before[1]) / (after[0] - before[0]) for before, after in pairwise(rows) if after[0] > before[0]]
     return median(taken) if len(taken) >= FEWEST else None

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import RenderableType
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.await_complete import AwaitComplete
+from textual.constants import DEFAULT_THEME
 from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.message_pump import MessagePump
@@ -73,7 +74,7 @@ class TerminalApp(OrderedKeys):
     """
 
     def __init__(self, capabilities: Capabilities) -> None:
-        self._variables_of: dict[str, dict[str, str]] = {}  # by the name of the theme
+        self._variables_of: dict[str, dict[str, str]] = {DEFAULT_THEME: {}}  # by the name of the theme; in Textual's own nothing is drawn
         super().__init__(ansi_color=capabilities.ansi)
         self.capabilities = capabilities
         self.unicode = capabilities.unicode
