@@ -12,6 +12,7 @@ from gradtop.trainer.record import Run, new_run
 from gradtop.trainer.runtime.worker import work
 from tests.cli.conftest import Gradtop, Starts
 from tests.training.runs import tiny_run
+from tests.tui.prune_fixture import prune_run
 from tests.tui.range_fixture import range_run
 
 BARE = """
@@ -108,3 +109,9 @@ def test_a_model_without_layers_that_can_be_pruned_fails_with_a_sentence(gradtop
     assert gradtop("resume", "last", "--yes").code == 0
     said = gradtop("prune", run.id, "--yes")
     assert (said.code, "no convolutions and no linear layers with weights of their own" in said.err + said.out) == (1, True), said.err + said.out
+
+
+def test_a_plot_names_the_command_that_trains_the_written_checkpoint_on(gradtop: Gradtop, tmp_path: Path) -> None:
+    made = prune_run(tmp_path / "runs", written="pruned: global_l1 50 %")
+    last = gradtop("plot", made.id).out.splitlines()[-1]
+    assert last == f" written pruned: global_l1 50 %  in checkpoints/; gradtop fork {made.id} trains it on"

@@ -17,6 +17,7 @@ from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.worker import work
 from tests.cli.conftest import Gradtop, Starts
 from tests.training.runs import tiny_run
+from tests.tui.quantize_fixture import quantize_run
 
 
 @pytest.fixture
@@ -52,6 +53,22 @@ def test_a_run_is_quantized_one_method_is_written_and_evaluated(gradtop: Gradtop
         assert (again.code, again.err) == (2, "gradtop: swift-otter is a quantization run, whose checkpoint holds integers; name the run that trained instead\n")
     given = gradtop("quantize", run.id, "--checkpoint", f"{found['path']}/checkpoints/step-000016.pt", "--name", "calm-otter")
     assert (given.code, "is quantized (weight_int8); name the run that trained instead" in given.err + given.out) == (1, True), given.err
+
+
+def test_a_plot_has_the_verdict_each_method_and_a_bar_as_long_as_each_layer_is_exact(gradtop: Gradtop, tmp_path: Path) -> None:
+    made = quantize_run(tmp_path / "runs")
+    said = gradtop("plot", made.id, "--width", "80")
+    assert (said.code, said.err) == (0, "")
+    rows = [" ".join(line.split()) for line in said.out.splitlines()]
+    assert any(row.startswith('"75 % smaller" holds') for row in rows)
+    assert any(row.startswith("weight_int4 ") and row.endswith("83 % smaller 0.35 × 0.50 × 0.65 ×") for row in rows), rows
+    assert "dynamic_int8 torchao is not installed here: pip install 'gradtop[quantize]'" in rows
+    start = rows.index("signal to quantization noise of outputs by layer, dynamic_int8_torch")
+    bars = [row.split()[-1] for row in rows[start + 1 : start + 12]]
+    # 40 dB and less by 1 from layer to layer; 60 dB are as long as there is room.
+    room = 80 - len("blocks.0.linear") - 10 - 2
+    assert [len(bar) for bar in bars] == [round((40 - place) / 60 * room) for place in range(11)]
+    assert set("".join(bars)) == {"▆"}
 
 
 def quantized_run(run: Run, method: str, name: str) -> tuple[Run, dict[str, torch.Tensor]]:

@@ -112,10 +112,10 @@ def pruning_conclusion(part: PrunePart, chosen: PruneTrial | None) -> TextLine:
     return [(" " if part.ended else " so far ", "muted"), (told, "text")]
 
 
-def remark(part: PrunePart) -> TextLine:
-    """What was written, else that masks save nothing by themselves."""
+def remark(part: PrunePart, fork: str = "f") -> TextLine:
+    """What was written, and the key or command `fork`; else that masks save nothing by themselves."""
     if part.written:
-        return [(" written ", "muted"), (part.written, "success"), ("  in checkpoints/; f trains it on", "muted")]
+        return [(" written ", "muted"), (part.written, "success"), (f"  in checkpoints/; {fork} trains it on", "muted")]
     return [(f" {MASKS_SAVE_NOTHING}", "muted")]
 
 
