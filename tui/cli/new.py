@@ -31,7 +31,8 @@ KIND is one of
 Every key of its sections stands in FILE with what it means; those that have
 their default, after a #. A Python module is written into the current directory,
 where gradtop looks for it. Nothing is overwritten. FILE is KIND.toml unless
-given; - prints it. Exit code: 0 success, 2 usage error, or a file exists.
+given, image_folder.toml of an image-folder; - prints it. Exit code: 0 success,
+2 usage error, or a file exists.
 
 What has several models or optimizers, such as a GAN, or a loop of its own, such
 as reinforcement learning, is a script of yours.

@@ -24,7 +24,8 @@ from gradtop.trainer.data.nested import ModelInputs, inputs_text, layout_of, str
 from gradtop.trainer.data.normalise import Normalise
 from gradtop.trainer.data.sample_form import PLAIN, SampleForm
 from gradtop.trainer.data.sampling import BALANCED, SHUFFLE, WEIGHTED, check_weights
-from gradtop.trainer.data.targets import ANY, MASKS, NUMBERS, ONE_CLASS, WantedTargets
+from gradtop.trainer.data.table_encoding import several_words
+from gradtop.trainer.data.targets import ANY, LABEL_SETS, MASKS, NUMBERS, ONE_CLASS, WantedTargets
 from gradtop.trainer.runtime import user_code
 from gradtop.trainer.runtime.errors import UserError
 
@@ -55,6 +56,8 @@ def source_of(given: Sequence[Any], name: str, config: SampledConfig, wanted: Wa
         info = _info(one, *_known_outputs(training))
     elif wanted.kind in NUMBERS:
         info = _info(one, targets=training.labels[0].numel())
+        if wanted.kind == LABEL_SETS and not isinstance(training.items, BatchStream):
+            notes = _absent_labels(training.labels)
     else:
         if wanted.kind == MASKS:
             check_masks(training.inputs, training.labels, name)
@@ -127,6 +130,12 @@ def _notes(train: Items | BatchStream, sampler: str) -> list[str]:
         raise UserError(f"data.sampler = {sampler} cannot be combined with a DataLoader or an iterable, which have an order of their own; give a Dataset, or set data.sampler = shuffle")
     size = train.own_batch_size
     return [f"batches are those of the DataLoader, of {size:,} samples; training.batch_size is not used"] if size else []
+
+
+def _absent_labels(labels: Tensor) -> list[str]:
+    """A sentence on those that no training sample has, of which nothing can be learned."""
+    absent = [str(number) for number, there in enumerate((labels.reshape(len(labels), -1) > 0).any(0).tolist()) if not there]
+    return [f"no training sample has label {several_words(absent, 12)}: nothing is learned of {'it' if len(absent) == 1 else 'them'}"] if absent else []
 
 
 def _known_outputs(training: Part) -> tuple[int, int]:
