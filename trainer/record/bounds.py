@@ -15,7 +15,6 @@ from typing import Any, Generic, TypeVar
 
 from gradtop.trainer.record.errors import RecordError
 from gradtop.trainer.record.files import LARGEST, read_seen
-from gradtop.trainer.record.plain_toml import plain_tables
 
 NOTE = 4 << 20  # bytes of status.json, meta.json and the like
 CONFIG = 256 << 10  # bytes of run.toml: a parser in Python takes a second for a few of these
@@ -241,17 +240,13 @@ def read_seen_note(path: str | os.PathLike[str]) -> tuple[dict[str, Any], os.sta
 
 def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The tables of a TOML file, bounded. Raises Unreadable."""
+    import tomllib  # not needed where runs are only listed
+
     data = read_bytes(path, CONFIG)
     if any(line.partition(b"=")[0].count(b".") > DOTS for line in data.split(b"\n")):
         raise unreadable(path, f"a key is nested more than {DOTS} deep")
     try:
-        written = data.decode()
-        tables = plain_tables(written)
-        if tables is None:
-            import tomllib  # for what others have written
-
-            tables = tomllib.loads(written)
-        found: dict[str, Any] = bounded(tables)
+        found: dict[str, Any] = bounded(tomllib.loads(data.decode()))
     except RecursionError:
         raise unreadable(path, "it is nested too deeply") from None
     except ValueError as error:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from gradtop.trainer.record import bounds
 from gradtop.trainer.record.layout import CONFIG, Run
-from gradtop.trainer.record.plain_toml import PLAIN, plain_value
 
 WHOLE_TABLE = ".*"  # after the name of a table: all of it
+PLAIN = re.compile(r'"([^"\\\x00-\x1f]*)"|(true|false)|([-+]?\d{1,15})|([-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,3})?)')
 
 
 def read_values(run: Run, keys: Collection[str]) -> dict[str, Any]:
@@ -40,8 +41,12 @@ def read_values(run: Run, keys: Collection[str]) -> dict[str, Any]:
         place += len(name) + 4
         stop = lines.find("\n", place)
         written = lines[place : stop if stop >= 0 else len(lines)]
-        plain = PLAIN.fullmatch(written)
-        found[key] = plain_value(plain) if plain is not None else _table(lines).get(name)
+        if (plain := PLAIN.fullmatch(written)) is None:
+            found[key] = _table(lines).get(name)
+        elif plain[1] is not None:
+            found[key] = plain[1]
+        else:
+            found[key] = written == "true" if plain[2] else int(written) if plain[3] else float(written)
     return found
 
 
