@@ -152,7 +152,7 @@ def testify(path: str) -> None:
 
     SegmentWriter.append_packed = append  # type: ignore[method-assign]
     told(writer, "append_event", lambda run, kind, **fields: say(event=kind, time=fields["time"]))
-    told(writer, "write_status", lambda run, status: say(status=status.step))
+    told(writer, "write_status", lambda run, status: say(status=status.step, state=status.state))
     told(checkpoint, "save", lambda folder, state, saved, **more: say(checkpoint=saved.step))
 
 
