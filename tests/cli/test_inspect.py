@@ -45,6 +45,7 @@ def test_ls_prints_the_columns_that_are_asked_for(gradtop: Gradtop, runs: Path) 
     said = gradtop("ls", "--columns", "run,took,best loss,changes or error", "--sort", "took", "took>1s", "run:amber-finch")
     assert said.out.splitlines()[0].split() == ["run", "took", "best", "change"]
     assert [line.split()[0] for line in said.out.splitlines()[1:]] == ["amber-finch"]
+    assert gradtop("ls", "--columns", "best acc").out == gradtop("ls", "--columns", "best").out
     said = gradtop("ls", "--columns", "optimzer.lr")
     assert (said.code, said.out, said.err) == (2, "", "gradtop: no run has the key optimzer.lr; did you mean optimizer.lr?\n")
     assert gradtop("ls", "--columns", ",").code == 2

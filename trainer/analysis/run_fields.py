@@ -92,7 +92,8 @@ _HEADERS: Mapping[str, str] = {"run": "name", "best loss": "best", "changes": CH
 
 def field_name(written: str) -> str:
     """The name of the field that somebody has written, be it by its header."""
-    return _HEADERS.get(written, written)
+    # Above the best value stands which metric it is of.
+    return "best" if written.startswith("best ") else _HEADERS.get(written, written)
 
 
 def field_of(name: str) -> RunField:
