@@ -222,6 +222,8 @@ def test_values_are_found_in_any_run_toml_without_parsing_the_plain_ones(tmp_pat
     assert read_values(new_run(tmp_path / "none", "[[[", {}), keys) == dict.fromkeys(keys)
     odd = '[optimizer]\nlr = nan\n[data]\nkind = "a\\u00e9"\n'
     assert read_values(new_run(tmp_path / "odd", odd, {}), ("data.kind", "optimizer.lr"))["data.kind"] == "aé"
+    found = read_values(new_run(tmp_path / "long", "[training]\nseed = 12345678901234567\n", {}), ("training.seed",))
+    assert (found["training.seed"], type(found["training.seed"])) == (12345678901234567, int)
 
 
 def test_numbers_are_read_as_people_write_them() -> None:

@@ -10,7 +10,7 @@ from gradtop.trainer.record import bounds
 from gradtop.trainer.record.layout import CONFIG, Run
 
 WHOLE_TABLE = ".*"  # after the name of a table: all of it
-PLAIN = re.compile(r'"([^"\\\x00-\x1f]*)"|(true|false)|([-+]?\d{1,15})|([-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,3})?)')
+PLAIN = re.compile(r'"([^"\\\x00-\x1f]*)"|(true|false)|([-+]?\d{1,15})|([-+]?\d+(?:\.\d+(?:[eE][-+]?\d{1,3})?|[eE][-+]?\d{1,3}))')
 
 
 def read_values(run: Run, keys: Collection[str]) -> dict[str, Any]:
