@@ -206,6 +206,13 @@ def test_a_bias_that_is_cancelled_is_no_trouble_while_its_weight_learns_and_one_
     assert states(*net(), *key)["layer.key.bias"] == state
 
 
+def test_of_an_attention_whose_keys_hardly_train_the_weight_is_named_and_not_its_bias() -> None:
+    """As a BERT begins: its attention is nearly uniform, and the bias of its keys has rounding errors for a gradient."""
+    key = [layer("layer.key.weight", steady(1e-4), steady(1e-4)), layer("layer.key.bias", steady(1e-12), steady(1e-12), (64,))]
+    assert states(*net(), *key)["layer.key.weight"] == "vanishing"
+    assert states(*net(), *key)["layer.key.bias"] == "no effect"
+
+
 def test_a_bias_whose_weight_does_not_train_is_judged_by_itself() -> None:
     key = [layer("layer.key.weight", (), trainable=False), layer("layer.key.bias", steady(1e-9), steady(1e-9), (64,))]
     assert states(*net(), *key)["layer.key.bias"] == "vanishing"

@@ -129,7 +129,8 @@ def assess_gradients(parameters: Sequence[Measured]) -> dict[str, GradientHealth
             factor = density[each.name] / reference if reference > 0 else 1.0
             healths[each.name] = among(each, factor, shrunk if len(peers) > 1 else 0.0, began)
     for name, weight in without_effect.items():
-        if not healths[weight].is_trouble:
+        # Where the weight vanishes, too, it is the one to be named: a layer that does not train has a bias as small as its weight.
+        if not healths[weight].is_trouble or healths[weight].state == healths[name].state == "vanishing":
             healths[name] = NO_EFFECT
     for each in parameters:
         # The bias of the keys of an attention: the softmax takes out what is added to all of them alike, and leaves rounding errors, of bf16 larger
