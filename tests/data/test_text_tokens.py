@@ -12,10 +12,11 @@ import torch
 from torch.nn import functional
 
 from gradtop.trainer.config import Text
-from gradtop.trainer.data.kinds.text import token_cache, tokens
+from gradtop.trainer.data import tokens
+from gradtop.trainer.data.kinds.text import token_cache
 from gradtop.trainer.data.kinds.text.loader import TextSource, load, outline_text
-from gradtop.trainer.data.kinds.text.tokens import TokenEncoding, cache_folder
 from gradtop.trainer.data.prepared import cache_home
+from gradtop.trainer.data.tokens import TokenEncoding, cache_folder
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.preparing import listening
 from gradtop.trainer.tasks.kinds.classification.classifier import build_language_model

@@ -20,7 +20,7 @@ OTHER_FILES = {
     "trainer/data/kinds/downloaded/fetch.py": "data sets",
     "trainer/data/kinds/downloaded/loader.py": "data sets",
     "trainer/data/kinds/table/cache.py": "the user's cache",
-    "trainer/data/kinds/text/tokens.py": "the user's cache",
+    "trainer/data/tokens.py": "the user's cache",
     "trainer/data/kinds/text/token_cache.py": "the user's cache",
     "trainer/data/prepared.py": "the user's cache",
     "trainer/inference/predicted_masks.py": "a folder that the user names",

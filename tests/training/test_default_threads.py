@@ -90,9 +90,10 @@ def test_a_small_step_has_one_thread_and_what_is_asked_for_is_done(tmp_path: Pat
     assert session.default_threads == (1 if model == NARROW else 2)
 
 
-def test_omp_num_threads_bounds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert trained(run_of(tmp_path, WIDE)).default_threads == 1
+@pytest.mark.parametrize(("model", "threads"), [(WIDE, 1), (NARROW, 2)])
+def test_omp_num_threads_is_kept_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, threads: int) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
+    assert trained(run_of(tmp_path, model)).default_threads == threads
 
 
 @pytest.mark.parametrize(("recorded", "threads"), [(1, 1), (2, 2), (None, 2)])

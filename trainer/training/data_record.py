@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from gradtop.trainer.data.kinds.text.tokens import TokenEncoding
 from gradtop.trainer.data.table_encoding import TableEncoding
+from gradtop.trainer.data.tokens import TokenEncoding
 from gradtop.trainer.record import Run
 from gradtop.trainer.record.data_facts import FACTS, TABLE, TASK, DataFacts
 from gradtop.trainer.record.writing import write_atomically

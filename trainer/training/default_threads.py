@@ -17,7 +17,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from gradtop.trainer.data.dataset import Source
 from gradtop.trainer.data.nested import ModelInputs, count_samples
 from gradtop.trainer.models.calling import call_model
-from gradtop.trainer.runtime.threads import default_threads
+from gradtop.trainer.runtime.threads import default_threads, threads_of_environment
 from gradtop.trainer.tasks.kinds.custom.own_task import OwnTask
 from gradtop.trainer.tasks.task import TrainingTask
 from gradtop.trainer.training.check import model_left_alone
@@ -35,8 +35,8 @@ _CHEAP = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.PReLU, nn.Embedding)
 
 def suited_threads(model: nn.Module, batch_size: int, source: Source, task: TrainingTask, device: torch.device, tried: ModelInputs | None = None) -> int:
     """What 0 stands for in this training; the model and all random states are left as they were. `tried` are inputs of it that are there already."""
-    # What else a task of the user's computes, nobody can count.
-    if device.type == "cpu" and default_threads() > 1 and not isinstance(task, OwnTask):
+    # OMP_NUM_THREADS is somebody's choice. What else a task of the user's computes, nobody can count.
+    if device.type == "cpu" and default_threads() > 1 and not threads_of_environment() and not isinstance(task, OwnTask):
         operations = step_operations(model, batch_size, lambda: next(iter(source.validation(2, device)))[0] if tried is None else tried, device)
         if operations < LIGHT:
             return 1

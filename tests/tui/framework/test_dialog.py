@@ -10,6 +10,7 @@ from textual.dom import DOMNode
 from textual.screen import ModalScreen
 
 import gradtop.tui
+from gradtop.trainer.analysis.compare import compare
 from gradtop.trainer.record import Run
 from gradtop.tui.dialogs.compare import Compare
 from gradtop.tui.dialogs.help import Help
@@ -41,6 +42,18 @@ async def test_a_dialog_that_opens_or_comes_back_is_not_styled_a_second_time(tmp
         await screen.until(lambda: app.screen is dialog, "the help again")
         await screen.pilot.pause()
         assert {styled[node] for node in rows} == {2}
+
+
+async def test_what_is_found_for_a_dialog_that_closes_is_left(tmp_path: Path, training: tuple[Run, Grower], monkeypatch: pytest.MonkeyPatch) -> None:
+    async with piloted(tmp_path, training[0]) as screen:
+        app = screen.app
+        monkeypatch.setattr(app.poll, "do", lambda read: None)
+        dialog = Compare(training[0], training[0])
+        await app.push_screen(dialog)
+        await app.pop_screen()
+        assert not dialog.query("Side")
+        await dialog._on_message(Compare.Read(compare(training[0], training[0])))
+        assert dialog.found is None
 
 
 def test_every_dialog_is_one() -> None:

@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 from gradtop.trainer.data.kinds.custom.labelled import LabelledSamples
 from gradtop.trainer.data.kinds.hf import SavedDataset
 from gradtop.trainer.data.kinds.hf.samples import lacking_value
-from gradtop.trainer.data.kinds.text.tokens import parse_tokenizer, read_tokenizer
+from gradtop.trainer.data.tokens import parse_tokenizer, read_tokenizer
 from gradtop.trainer.runtime.errors import UserError
 
 # What tokenizers call the token that fills up a batch.

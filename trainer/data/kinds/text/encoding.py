@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gradtop.trainer.data.kinds.text import CHARACTER_WISE
+from gradtop.trainer.data.tokens import number_type
 from gradtop.trainer.metrics import CHARACTERS
 
 
@@ -62,8 +63,3 @@ class CharacterEncoding:
 
     def record(self) -> dict[str, Any]:
         return {"tokenizer": CHARACTER_WISE, "vocabulary": self.names, "classes": self.classes}
-
-
-def number_type(classes: int) -> torch.dtype:
-    """The smallest type that holds so many numbers and that can be indexed with on every device."""
-    return torch.uint8 if classes <= 1 << 8 else torch.int16 if classes <= 1 << 15 else torch.int32

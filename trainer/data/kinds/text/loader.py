@@ -21,7 +21,7 @@ from gradtop.trainer.data.kinds.text import BYTE_PAIR, CHARACTER_WISE, Text
 from gradtop.trainer.data.kinds.text.encoding import CharacterEncoding, TextEncoding
 from gradtop.trainer.data.kinds.text.saved_rows import TextParts, saved_texts
 from gradtop.trainer.data.kinds.text.token_cache import cached_numbers
-from gradtop.trainer.data.kinds.text.tokens import TokenEncoding, read_tokenizer, train_tokenizer
+from gradtop.trainer.data.tokens import TokenEncoding, read_tokenizer, train_tokenizer
 from gradtop.trainer.runtime.errors import UserError
 
 # Where the model does not say how much it sees at once.

@@ -10,9 +10,8 @@ from torch import Tensor
 
 from gradtop.trainer.data.dataset import bytes_of
 from gradtop.trainer.data.fingerprint import digest_of
-from gradtop.trainer.data.kinds.text.encoding import number_type
-from gradtop.trainer.data.kinds.text.tokens import TokenEncoding
 from gradtop.trainer.data.prepared import cache_home, forget
+from gradtop.trainer.data.tokens import TokenEncoding, number_type
 from gradtop.trainer.record.writing import replace_whole
 
 WORTH = 1 << 20  # characters of a text: a shorter one is encoded in a second

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from gradtop.trainer.data.fingerprint import digest_of
-from gradtop.trainer.data.kinds.text.encoding import number_type
 from gradtop.trainer.data.prepared import cache_home, forget
 from gradtop.trainer.metrics import TOKENS
 from gradtop.trainer.record.writing import write_atomically
@@ -195,3 +194,8 @@ def _count_of_bytes(name: str) -> int:
 def _count(name: str) -> int:
     byte = _BYTE.fullmatch(name)
     return len(name) if byte is None else int(_begins(int(byte[1], 16)))
+
+
+def number_type(classes: int) -> torch.dtype:
+    """The smallest type that holds so many numbers and that can be indexed with on every device."""
+    return torch.uint8 if classes <= 1 << 8 else torch.int16 if classes <= 1 << 15 else torch.int32
