@@ -56,7 +56,7 @@ class Server:
 
     def command(self, *command: str) -> list[str]:
         """What runs a command there, on a terminal, with the settings of this test."""
-        settings = {name: os.environ[name] for name in ("XDG_STATE_HOME", "PATH", "OMP_NUM_THREADS")} | {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
+        settings = {name: os.environ[name] for name in ("XDG_STATE_HOME", "XDG_RUNTIME_DIR", "PATH", "OMP_NUM_THREADS")} | {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
         words = ["env", *(f"{name}={value}" for name, value in settings.items()), *command]
         options = ("UserKnownHostsFile=/dev/null", "StrictHostKeyChecking=no", "LogLevel=ERROR", "IdentitiesOnly=yes", "BatchMode=yes")
         return [

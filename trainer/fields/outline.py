@@ -23,12 +23,13 @@ _PLAIN = frozenset({"format", "job"})
 @cache
 def declared_sections() -> tuple[SectionSpec, ...]:
     """What `trainer.config.sections` gives."""
-    stored = json.loads(FILE.read_text(encoding="utf-8"))
-    specs = [_spec(**{name: tuple(value) if isinstance(value, list) else value for name, value in each.items()}) for each in stored["fields"]]
-    return tuple(
-        SectionSpec(part["name"], part["title"], tuple(part["kinds"]), part["default_kind"], {kind: tuple(specs[place] for place in places) for kind, places in part["fields"].items()})
-        for part in stored["sections"]
-    )
+    return tuple(map(_section, json.loads(FILE.read_text(encoding="utf-8"))))
+
+
+def _section(stored: Mapping[str, Any]) -> SectionSpec:
+    specs = {name: _spec(**{key: tuple(value) if isinstance(value, list) else value for key, value in each.items()}) for name, each in stored["fields"].items()}
+    kinds = {kind: tuple(specs[name] for name in names) for kind, names in stored["of"].items()}
+    return SectionSpec(stored["name"], stored["title"], tuple(kind for kind in kinds if kind), stored["default_kind"], kinds)
 
 
 def _spec(**stored: Any) -> FieldSpec:
@@ -36,11 +37,18 @@ def _spec(**stored: Any) -> FieldSpec:
 
 
 def dump_outline(sections: Sequence[SectionSpec]) -> str:
-    """The text of `sections.json`; a field that several kinds share stands there once."""
-    specs = list(dict.fromkeys(spec for part in sections for each in part.fields.values() for spec in each))
-    places = {spec: place for place, spec in enumerate(specs)}
-    parts = [{**asdict(part), "fields": {kind: [places[spec] for spec in each] for kind, each in part.fields.items()}} for part in sections]
-    return json.dumps({"sections": parts, "fields": [asdict(spec) for spec in specs]}, ensure_ascii=False, indent=1) + "\n"
+    """The text of `sections.json`. A field stands there once for all kinds that share it, by its name: a new one changes no other line."""
+    return json.dumps(list(map(_stored, sections)), ensure_ascii=False, indent=1) + "\n"
+
+
+def _stored(part: SectionSpec) -> dict[str, Any]:
+    specs: dict[str, FieldSpec] = {}
+    of: dict[str, list[str]] = {}
+    for kind, each in part.fields.items():
+        # Of one that another kind declares otherwise, the kind tells it apart.
+        names = [next((name for name in (spec.name, f"{spec.name} of {kind}") if specs.setdefault(name, spec) == spec), "") for spec in each]
+        of[kind] = names
+    return {"name": part.name, "title": part.title, "default_kind": part.default_kind, "of": of, "fields": {name: asdict(spec) for name, spec in specs.items()}}
 
 
 def default_texts() -> dict[str, str]:

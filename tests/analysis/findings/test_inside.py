@@ -165,7 +165,7 @@ def test_clipping_in_nearly_every_step(tmp_path: Path, norm: float, optimizer: s
 def test_a_clip_that_leaves_next_to_nothing_is_why_a_run_does_not_learn(tmp_path: Path, optimizer: str, clip: float, named: bool) -> None:
     run = Written(tmp_path, f'[optimizer]\nkind = "{optimizer}"\nlr = 0.05\n[training]\nclip = {clip}\n')
     run.steps(around(LN10, 600), lr=[0.05] * 600, grad_norm=[0.5] * 600, clipped=[1.0] * 600).knows(constant_loss=LN10)
-    why = "training.clip = 1e-3 leaves 1/500 of the gradients: that may be why; clip above their median norm, 0.5"
+    why = "training.clip = 1e-3 leaves 2e-3 of the norm of the gradients: that may be why; clip above their median norm, 0.5"
     assert (run.finding("not-learning").advice == why) is named
 
 

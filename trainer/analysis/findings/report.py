@@ -38,19 +38,19 @@ class Report(NamedTuple):
         return next(iter(self.present), None)
 
     @property
-    def wrong(self) -> int:
+    def problem_count(self) -> int:
         return len(self.present)
 
     def text(self) -> str:
         """In a few words: ✓ nothing wrong; ▲ loss spike at 812 · 2 more; "" where it is too early to say."""
         if (worst := self.worst) is not None:
-            return f"{worst.symbol} {worst.title}{f' · {self.wrong - 1} more' if self.wrong > 1 else ''}"
+            return f"{worst.symbol} {worst.title}{f' · {self.problem_count - 1} more' if self.problem_count > 1 else ''}"
         return "✓ nothing wrong" if self.healthy else ""
 
     def cell(self) -> str:
         """The same in a table: ▲ loss spike at 812 +2."""
         worst = self.worst
-        return f"{worst.symbol} {worst.title}{f' +{self.wrong - 1}' if self.wrong > 1 else ''}" if worst is not None else self.text()
+        return f"{worst.symbol} {worst.title}{f' +{self.problem_count - 1}' if self.problem_count > 1 else ''}" if worst is not None else self.text()
 
     def besides_the_ending(self) -> Report:
         """The other findings, for where it is said already that the run failed or died; never that it is healthy then."""

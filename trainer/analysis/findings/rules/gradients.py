@@ -93,7 +93,7 @@ def clipping(run: RunHistory) -> Iterator[Finding]:
     if share < NEARLY_ALWAYS or (clip > 0 and not norm > FAR * clip):
         return
     severity = Severity.NOTE if run.is_adaptive else Severity.WARNING
-    by = f", to 1/{significant(norm / clip, 2)} in the median" if clip > 0 else ""
+    by = f", to {significant(clip / norm, 2)} of their norm in the median" if clip > 0 else ""
     said = f"gradients were clipped in {percent(share)} of the last {number(count)} steps{by}: the clip, not the lr, sets the size of the steps"
     advice = f"the median norm is {significant(norm)}: clip above it, or lower the lr"
     yield Finding(severity, f"clipped in {percent(share)} of steps", said, advice, {"share": share, GRAD_NORM: norm, "clip": clip}, int(half))

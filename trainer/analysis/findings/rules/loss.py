@@ -106,7 +106,7 @@ def why_not(run: RunHistory) -> str:
         return f"model.dropout = {significant(dropout)} leaves {percent(1 - dropout)} of the units of a layer: lower it"
     clip, norm = run.figure("training.clip"), run.late_grad_norm
     if 0 < clip < norm / CLIPPED_FAR and any(found.severity is Severity.WARNING for found in gradients.clipping(run)):
-        return f"training.clip = {significant(clip)} leaves 1/{significant(norm / clip, 2)} of the gradients: that may be why; clip above their median norm, {significant(norm)}"
+        return f"training.clip = {significant(clip)} leaves {significant(clip / norm, 2)} of the norm of the gradients: that may be why; clip above their median norm, {significant(norm)}"
     if any(found.evidence["ratio"] == math.inf for found in activations.poor_initialization(run)):
         return "the outputs of the layers do not depend on their inputs in the first steps: that may be why"
     causes = [found.sentence.partition(":")[0] for each in (activations.dead, activations.saturated, gradients.zero, gradients.vanishing) for found in each(run)]
