@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from gradtop.trainer.checkpoint import format as checkpoint
-from gradtop.trainer.record import Run, read_status
+from gradtop.trainer.config import dump_config, parse_config
+from gradtop.trainer.record import Run, new_run, read_status
 from gradtop.trainer.runtime import threads as runtime
 from gradtop.trainer.training.default_threads import BACKWARD, LIGHT, step_operations
 from tests.training.runs import tiny_run, trained
@@ -88,6 +89,25 @@ def test_a_small_step_has_one_thread_and_what_is_asked_for_is_done(tmp_path: Pat
     assert seen == [threads]
     assert read_status(run).threads == threads
     assert session.default_threads == (1 if model == NARROW else 2)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "threads"),
+    [
+        (["data.kind=digits", "model.kind=mlp", "model.hidden=4"], 1),
+        (["data.kind=digits", "model.kind=cnn", "model.channels=2"], 1),
+        (["data.kind=digits", "model.kind=cnn"], 2),
+        (["data.kind=digits", "model.kind=transformer", "model.hidden_size=4", "model.num_heads=1", "model.num_layers=1", "model.patch_size=4"], 2),
+        (["data.kind=text", "model.kind=language_model", "model.hidden_size=4", "model.num_heads=1", "model.num_layers=1", "model.context=4"], 2),
+        (["data.kind=table", "data.file=t.csv", "data.target=y", "model.kind=mlp", "model.hidden=4"], 1),
+    ],
+)
+def test_any_kind_of_model_and_data_is_tried_without_reading_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overrides: list[str], threads: int) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("t.csv").write_text("a,b,y\n" + "".join(f"{number},{number % 7},{number % 3}\n" for number in range(60)))
+    config = parse_config("[training]\nbatch_size = 8\nsteps = 1\ndevice = 'cpu'\n", overrides=overrides)
+    session = trained(new_run(tmp_path / "runs", dump_config(config), {}))
+    assert session.default_threads == threads
 
 
 @pytest.mark.parametrize(("model", "threads"), [(WIDE, 1), (NARROW, 2)])

@@ -50,7 +50,7 @@ from gradtop.trainer.runtime.progress import Stopwatch
 from gradtop.trainer.runtime.threads import default_threads, threads_of_environment, use_threads
 from gradtop.trainer.tasks.build import build_task
 from gradtop.trainer.training import fork
-from gradtop.trainer.training.check import check_fit, check_kind, check_metrics, check_smoothing
+from gradtop.trainer.training.check import blank_inputs, check_fit, check_kind, check_metrics, check_smoothing
 from gradtop.trainer.training.check_metrics import check_own_metrics
 from gradtop.trainer.training.check_tensors import check_tensors, check_trains, densify_gradients, lazy_parameters
 from gradtop.trainer.training.crowding import crowding
@@ -224,7 +224,7 @@ def build_parts(run: Run, told: Told, config: Config, *, initialise: bool, shape
     if training.channels_last:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     tried = check_fit(config, model, source, task, device)
-    threads = suited_threads(model, training.batch_size, source, task, device, tried)
+    threads = suited_threads(model, training.batch_size, lambda: blank_inputs(config, source.info) if tried is None else tried, task, device)
     use_threads(training.threads or threads)
     check_tensors(model)
     check_trains(config, model, device)

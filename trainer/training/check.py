@@ -115,15 +115,19 @@ def check_own_task(config: Config, model: nn.Module, source: Source, task: OwnTa
             measure(task, model, inputs, targets)
 
 
+def blank_inputs(config: Config, info: DataInfo) -> Tensor:
+    """Two samples of zeros, of the shape that the model takes from data of one tensor."""
+    return torch.zeros(2, info.channels, info.size, info.size) if info.channels else torch.zeros(2, config.model.window or 8, dtype=torch.int64)
+
+
 def form_lazy_modules(model: nn.Module, config: Config, info: DataInfo) -> nn.Module:
     """Give lazy modules the shapes that they take from a batch; returns the model, in evaluation mode where it had any. Raises UserError."""
     if lazy := lazy_parameters(model):
         if info.nested:
             raise UserError(f"{lazy[0]} belongs to a lazy module, which takes its shape from a batch of one tensor, and the inputs are several; give it its shape, as nn.Linear has it")
-        inputs = torch.zeros(2, info.channels, info.size, info.size) if info.channels else torch.zeros(2, config.model.window or 8, dtype=torch.int64)
         try:
             with torch.no_grad():
-                model.eval()(inputs)
+                model.eval()(blank_inputs(config, info))
         except Exception as error:
             raise UserError(f"{lazy[0]} belongs to a lazy module, whose shape only a batch of the data tells; gradtop params RUN counts it once the run trains") from error
     return model

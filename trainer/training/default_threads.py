@@ -12,9 +12,7 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
 
-from gradtop.trainer.data.dataset import Source
 from gradtop.trainer.data.nested import ModelInputs, count_samples
 from gradtop.trainer.models.calling import call_model
 from gradtop.trainer.runtime.threads import default_threads, threads_of_environment
@@ -30,21 +28,23 @@ BACKWARD = 2  # times the operations of the forward pass, which come on top of t
 MULTIPLY_ADD = 2
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 # Their work is that of a few operations for each number that they return.
-_CHEAP = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.PReLU, nn.Embedding)
+_CHEAP = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d, nn.LayerNorm, nn.GroupNorm, nn.PReLU, nn.Embedding)
 
 
-def suited_threads(model: nn.Module, batch_size: int, source: Source, task: TrainingTask, device: torch.device, tried: ModelInputs | None = None) -> int:
-    """What 0 stands for in this training; the model and all random states are left as they were. `tried` are inputs of it that are there already."""
+def suited_threads(model: nn.Module, batch_size: int, samples: Callable[[], ModelInputs], task: TrainingTask, device: torch.device) -> int:
+    """What 0 stands for in this training; the model and all random states are left as they were."""
+    usual = default_threads()
     # OMP_NUM_THREADS is somebody's choice. What else a task of the user's computes, nobody can count.
-    if device.type == "cpu" and default_threads() > 1 and not threads_of_environment() and not isinstance(task, OwnTask):
-        operations = step_operations(model, batch_size, lambda: next(iter(source.validation(2, device)))[0] if tried is None else tried, device)
-        if operations < LIGHT:
-            return 1
-    return default_threads()
+    if device.type != "cpu" or usual == 1 or threads_of_environment() or isinstance(task, OwnTask):
+        return usual
+    return 1 if step_operations(model, batch_size, samples, device) < LIGHT else usual
 
 
 def step_operations(model: nn.Module, batch_size: int, samples: Callable[[], ModelInputs], device: torch.device) -> float:
-    """Floating point operations of a forward and a backward pass; inf where there are more than LIGHT, or some that nobody can count."""
+    """Floating point operations of a forward and a backward pass; inf where there are more than LIGHT, or some that nobody can count.
+
+    `samples` gives inputs to try; it is not asked where the number of weights alone says that there are more.
+    """
     owners = [module for module in model.modules() if any(True for _ in module.parameters(recurse=False))]
     if not owners or not all(isinstance(module, (nn.Linear, *_CONVOLUTIONS, *_CHEAP)) for module in owners):
         return math.inf
@@ -68,8 +68,9 @@ def _counting(modules: list[nn.Module]) -> Iterator[list[float]]:
         yield counts
 
 
-def _count(counts: list[float], module: nn.Module, _given: object, returned: Tensor) -> None:
-    counts.append(returned.numel() * _operations_each(module))
+def _count(counts: list[float], module: nn.Module, _given: object, returned: object) -> None:
+    # What inherits from one of these may return something else.
+    counts.append(returned.numel() * _operations_each(module) if isinstance(returned, Tensor) else math.inf)
 
 
 def _operations_each(module: nn.Module) -> float:

@@ -157,8 +157,7 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
             folded = self.folded(part.name)
             single = len(specs) == 1
             rows = [folded_row(draft, part, specs, changed)] if folded else field_rows(draft, part, [spec for spec in specs if self._matches(spec)], changed)
-            names = [row.key for row in rows]
-            here = names.index(self.key) if self.key in names else -1
+            here = next((place for place, row in enumerate(rows) if row.key == self.key), -1)
             if not draws_unicode(self):
                 rows = [row._replace(note=spell(row.note)) for row in rows]
             fieldset.display = bool(rows)
