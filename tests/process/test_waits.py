@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -86,7 +87,8 @@ def test_a_process_that_reads_the_data_and_is_killed_ends_the_run_with_a_sentenc
 
     def killed() -> bool:
         for child in psutil.Process(worker.pid).children():
-            child.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+                child.kill()
         return worker.ends_within(0.0)
 
     wait_until(killed, why="the end", interval=0.02)
