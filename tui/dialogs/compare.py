@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 NARROW = 60  # cells, before the size is known
 NAME = 24  # cells of the first column, where there is room
+VALUE = 11  # of a value, at least: 3 960/3 960
 
 
 class Compare(Dialog[None]):
@@ -93,40 +94,44 @@ def composed(found: Comparison, width: int) -> list[TextLine]:
     keys = nested(found.settings)
     longest = max((len(pair.name) + 1 for pair in found.results), default=0)
     name = max(12, min(NAME, max(width // 4, min(longest, width // 3))), min(max((len(pair.name) + 2 * depth + 2 for depth, pair in keys), default=0), width // 3))
-    column = max(6, (width - name - 3) // 3)
-    lines: list[TextLine] = [row(("", *found.names, "difference"), name, column, ("strong", "strong", "muted"))]
+    room = width - name - 3
+    column = last = max(6, room // 3)
+    # A difference has its percentage where the values leave room for it.
+    if (widest := max((len(pair.difference) for pair in found.results), default=0)) > last and room - widest >= 2 * VALUE:
+        column, last = (room - widest) // 2, widest
+    lines: list[TextLine] = [row(("", *found.names, "difference"), name, column, last, ("strong", "strong", "muted"))]
     for problem in found.problems:
         lines += [[(line, "error")] for line in wrap(problem, max(20, width), subsequent_indent="  ")]
-    lines += [paired(pair, name, column) for pair in found.results]
+    lines += [paired(pair, name, column, last) for pair in found.results]
     lines.append([("", "text")])
     for sentence in found.remarks:
         lines += [[(line, "warning" if sentence == found.apart else "text")] for line in wrap(sentence, max(20, width), subsequent_indent="  ")]
     if found.settings:
         lines.append([("differences", "muted")])
-        lines += [setting(depth, pair, name, column) for depth, pair in keys]
+        lines += [setting(depth, pair, name, column, last) for depth, pair in keys]
     if not found.problems:
         lines.append([(found.same_text, "muted")])
     return lines
 
 
-def setting(depth: int, pair: Pair, name: int, column: int) -> TextLine:
+def setting(depth: int, pair: Pair, name: int, column: int, last: int) -> TextLine:
     """A key beneath its sections, whose lines have no values."""
     words = "  " * (depth + 1) + pair.name
     if not pair.one and not pair.other:
         return [(words, "muted")]
-    first, one, _other, _difference = row((words, pair.one, "", ""), name, column, ("text", "text", "muted"))
-    return [first, one, (ellipsis(pair.other, 2 * column), "text")]
+    first, one, _other, _difference = row((words, pair.one, "", ""), name, column, last, ("text", "text", "muted"))
+    return [first, one, (ellipsis(pair.other, column + last), "text")]
 
 
-def paired(pair: Pair, name: int, column: int) -> TextLine:
+def paired(pair: Pair, name: int, column: int, last: int) -> TextLine:
     tones = tuple("success" if pair.better == index else "text" for index in (0, 1))
     marks = tuple(" ✓" if pair.better == index else "" for index in (0, 1))
-    return row((pair.name, f"{pair.one}{marks[0]}", f"{pair.other}{marks[1]}", pair.difference), name, column, (tones[0], tones[1], "muted"))
+    return row((pair.name, f"{pair.one}{marks[0]}", f"{pair.other}{marks[1]}", pair.difference), name, column, last, (tones[0], tones[1], "muted"))
 
 
-def row(words: tuple[str, str, str, str], name: int, column: int, tones: tuple[str, str, str]) -> TextLine:
+def row(words: tuple[str, str, str, str], name: int, column: int, last: int, tones: tuple[str, str, str]) -> TextLine:
     first, *values = words
     return [
         (ellipsis(first, name).ljust(name + 1), "muted"),
-        *((ellipsis(value, column).ljust(column + 1), tone) for value, tone in zip(values, tones, strict=True)),
+        *((ellipsis(value, wide).ljust(wide + 1), tone) for value, wide, tone in zip(values, (column, column, last), tones, strict=True)),
     ]

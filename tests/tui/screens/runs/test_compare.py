@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gradtop.trainer.analysis.compare import compare
+from gradtop.trainer.analysis.compare import Comparison, Pair, compare
 from gradtop.tui.dialogs.compare import Compare, composed
 from gradtop.tui.screens.runs.screen import Runs
 from tests.tui.piloting import piloted
@@ -42,6 +42,15 @@ def test_what_cannot_be_read_of_a_run_stands_below_the_names_of_both(family: Fam
     assert " ".join(" ".join(texts[1:3]).split()).startswith(f"{family.stopped.id}: run.toml cannot be read: ")
     assert texts[3:4] != texts[1:2]
     assert sum("cannot be read" in text for text in texts) == 1
+
+
+def test_a_difference_has_its_percentage_in_a_terminal_of_80_columns() -> None:
+    results = (Pair("last balanced accuracy", "0.9777", "0.9833", 1, "+0.0056 (+0.57 %)"), Pair("step", "3 960/3 960", "3 960/3 960"))
+    lines = ["".join(text for text, _tone in line).rstrip() for line in composed(Comparison(("alpha", "beta"), results=results), 67)]
+    assert lines[1].split("  ")[0] == "last balanced accuracy 0.9777"
+    assert lines[1].endswith("+0.0056 (+0.57 %)")
+    assert lines[2].split() == ["step", "3", "960/3", "960", "3", "960/3", "960"]
+    assert max(map(len, lines)) <= 67
 
 
 async def test_without_a_mark_a_run_is_compared_with_its_parent(tmp_path: Path, family: Family) -> None:
