@@ -104,6 +104,8 @@ def test_what_a_process_started_that_ended_while_it_was_looked_for_is_ended_too(
         with sandboxed() as sandbox:
             late = ended.enter_context(subprocess.Popen(["sleep", "600"], env=os.environ | sandbox.env, start_new_session=True))
             ended.callback(late.kill)
+            # Which the system shows a little after the start: that is another test's.
+            wait_until(lambda: bool(psutil.Process(late.pid).environ()), why="its environment")
 
             def listed() -> list[int]:
                 found = set(real()) - ({late.pid} if gone else set())
