@@ -162,8 +162,8 @@ class Track:
     turns: list[str] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
 
-    def race(self, *kept: str, seconds: float = math.inf) -> Race[str]:
-        return Race(tuple(self.paces), kept, lambda name: Runner(self, name), seconds, clock=lambda: self.now)
+    def race(self, *kept: str, seconds: float = math.inf, fewest: int = 1) -> Race[str]:
+        return Race(tuple(self.paces), kept, lambda name: Runner(self, name), seconds, clock=lambda: self.now, fewest=fewest)
 
 
 @dataclass
@@ -203,6 +203,14 @@ def test_a_race_that_runs_out_of_time_begins_no_more_and_times_what_has_begun_th
 
     assert race.run() == "a"
     assert {name: len(turns) for name, turns in race.taken.items()} == {"kept": 3, "a": 3, "b": 3}
+
+
+def test_a_race_begins_a_few_however_slowly_they_begin() -> None:
+    track = Track({"kept": [50.0], "a": [49.0], "b": [10.0], "late": [0.1]})
+    race = track.race("kept", seconds=10.0, fewest=3)
+
+    assert race.run() == "b"
+    assert set(race.taken) == {"kept", "a", "b"}
 
 
 def test_what_fails_in_a_race_is_out_of_it_unless_it_is_kept() -> None:
