@@ -171,9 +171,28 @@ def test_several_runs_are_asked_before_the_first_reply_is_waited_for(gradtop: Gr
     assert [json.loads(line)["name"] for line in said.out.splitlines()] == ["brave-otter", "quiet-heron"]
 
 
-def test_where_one_of_several_runs_has_ended_none_is_asked(gradtop: Gradtop, living: tuple[Run, Grower], tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [["stop"], ["kill", "--yes"]], ids=lambda each: each[0])
+def test_where_one_of_several_runs_has_ended_none_is_asked(gradtop: Gradtop, living: tuple[Run, Grower], tmp_path: Path, words: list[str]) -> None:
     living_run(tmp_path / "runs", "tidy-wren", state="stopped")
-    said = gradtop("stop", "quiet-heron", "tidy-wren")
+    said = gradtop(*words, "quiet-heron", "tidy-wren")
     assert (said.code, said.out) == (2, "")
-    assert said.err.startswith("gradtop: cannot stop tidy-wren: it was stopped")
+    assert said.err.startswith(f"gradtop: cannot {words[0]} tidy-wren: it was stopped")
     assert not list(living[0].control.glob("*"))
+
+
+def test_several_runs_are_killed_together_after_one_question(gradtop: Gradtop, living: tuple[Run, Grower], tmp_path: Path) -> None:
+    other = living_run(tmp_path / "runs", "brave-otter")
+
+    def refuse(name: str) -> tuple[bool, str]:
+        return False, f"{name} is not for me"
+
+    with FakeWorker(*living) as worker, FakeWorker(*other, refuse) as second:
+        asked = gradtop("kill", "quiet-heron", "brave-otter")
+        said = gradtop("kill", "brave-otter", "quiet-heron", "--yes")
+    end = "will end without a checkpoint; it can be resumed from its last checkpoint (step 171)"
+    assert (asked.code, asked.out, asked.err) == (2, "", f"gradtop: quiet-heron {end}; brave-otter {end}; to end them, add --yes\n")
+    assert (said.code, said.out, said.err) == (2, "quiet-heron: kill it is\n", "gradtop: brave-otter: kill is not for me\n")
+    assert [worker.seen, second.seen] == [[("kill", {})], [("kill", {})]]
+    with FakeWorker(*living), FakeWorker(*other):
+        said = gradtop("kill", "brave-otter", "quiet-heron", "--yes", "--json")
+    assert [json.loads(line)["name"] for line in said.out.splitlines()] == ["brave-otter", "quiet-heron"]

@@ -103,6 +103,28 @@ def test_what_to_type_tells_where_a_run_lies_elsewhere(runs: Path, monkeypatch: 
     assert reference(spaced, elsewhere) == f"quiet-heron --runs '{elsewhere}'"
 
 
+@pytest.mark.parametrize(
+    ("words", "state", "named"),
+    [
+        ("eval quiet-heron", "training", "gradtop checkpoint ID"),
+        ("eval quiet-heron", "stopped", "gradtop rerun ID"),
+        ("show nobody", "stopped", "gradtop ls"),
+        ("search quiet-heron --extend 2", "stopped", "gradtop search ID"),
+        ("sensitivity quiet-heron --search quiet-heron", "stopped", "gradtop ls job:search"),
+        ("clean --failed", "failed", "gradtop clean --trash"),
+    ],
+)
+def test_a_command_that_is_named_works_as_written_where_the_runs_are_elsewhere(gradtop: Gradtop, tmp_path: Path, words: str, state: str, named: str) -> None:
+    there = tmp_path / "an other place"
+    run, _ = fake_run(there, "quiet-heron", state=state, steps=5)
+    said = gradtop(*words.split(), "--runs", there)
+    assert f"{named.replace('ID', run.id)} --runs '{there}'" in said.out + said.err
+
+
+def test_the_first_command_of_an_empty_directory_is_named_with_it(gradtop: Gradtop, tmp_path: Path) -> None:
+    assert gradtop("ls", "--runs", tmp_path / "new").err == f"No runs in new yet. Start one: gradtop train configs/digits.toml --runs {tmp_path / 'new'}\n"
+
+
 def test_paths_are_shown_from_the_working_directory(tmp_path: Path) -> None:
     assert shown(tmp_path / "runs" / "x") == "runs/x"
     assert shown(Path("/etc/hosts")) == "/etc/hosts"

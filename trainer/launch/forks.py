@@ -22,6 +22,7 @@ from gradtop.trainer.record import (
 )
 from gradtop.trainer.record.bounds import Unreadable
 from gradtop.trainer.record.checkpoints import checkpoints_of_run, read_checkpoint
+from gradtop.trainer.record.typed import typed
 
 _STEP = re.compile(r"(?:step-?)?0*(\d+)(?:\.pt)?")
 
@@ -84,10 +85,10 @@ def how_to_have_one(run: Run) -> str:
     """That a run has no checkpoint, and the command that gives it one; of one that has ended without, that starts it again."""
     job = find_job(read_meta(run).job)
     if job.command is not None and job.command.write is not None:
-        return f"has no checkpoint yet. Write one: gradtop {job.command.name or job.name} {run.id} --write {job.command.write[0]}"
+        return f"has no checkpoint yet. Write one: gradtop {job.command.name or job.name} {typed(run)} --write {job.command.write[0]}"
     if read_status(run).state.has_ended:
-        return f"has ended and has no checkpoint. Start it again: gradtop rerun {run.id}"
-    return f"has no checkpoint yet. Write one: gradtop checkpoint {run.id}"
+        return f"has ended and has no checkpoint. Start it again: gradtop rerun {typed(run)}"
+    return f"has no checkpoint yet. Write one: gradtop checkpoint {typed(run)}"
 
 
 def newest_weights(run: Run, changes: Sequence[Change]) -> tuple[Path | None, str]:

@@ -12,6 +12,7 @@ from gradtop.trainer.record.errors import AmbiguousRun, RecordError, RunBusy, Ru
 from gradtop.trainer.record.layout import CONFIG, STAMP, STATUS, Run
 from gradtop.trainer.record.meta import change_meta, read_meta
 from gradtop.trainer.record.status import derive_state, is_alive, is_beating, read_status
+from gradtop.trainer.record.typed import with_runs
 
 TRASH = ".trash"
 STAMPED = re.compile(r"\d{8}-\d{4}")
@@ -106,7 +107,7 @@ def find_run(runs: Path, reference: str) -> Run:
     if not known:
         raise RunNotFound(f"No runs in {runs}. Start one with gradtop train, or choose another directory with --runs.")
     newest = ", ".join(names[run] for run in known[:3])
-    raise RunNotFound(f"No run {reference!r} in {runs}. The newest: {newest}; gradtop ls shows all.")
+    raise RunNotFound(f"No run {reference!r} in {runs}. The newest: {newest}; {with_runs('gradtop ls', runs)} shows all.")
 
 
 def require_name(name: str) -> None:

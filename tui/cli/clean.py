@@ -122,6 +122,7 @@ def print_selected(found: Cleaning, sizes: Mapping[Run, int], total: int, runs: 
     from gradtop.trainer.analysis.formatting import size as size_text
     from gradtop.trainer.analysis.metric_columns import best_cell, best_column
     from gradtop.trainer.analysis.text import state_text
+    from gradtop.trainer.record.typed import with_runs
 
     now = time.time()
     if found.rows:
@@ -131,7 +132,7 @@ def print_selected(found: Cleaning, sizes: Mapping[Run, int], total: int, runs: 
             for row, data in zip(found.rows, found.data, strict=True)
         ]
         print_line("\n".join(table(("run", "state", "ended", best.title, "size", "data"), cells, right=(best.title, "size"))))
-        print_line(f"{runs_text(len(found.rows))}, {size_text(total)}; once moved, gradtop clean --trash frees the space")
+        print_line(f"{runs_text(len(found.rows))}, {size_text(total)}; once moved, {with_runs('gradtop clean --trash', runs)} frees the space")
     else:
         print_line(f"No run in {shown(runs)} is selected.")
     if found.groups > 1:

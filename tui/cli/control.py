@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
         return send_command(readers[0], options, options.command)
     # All are asked before the first reply is waited for.
     sent = [(reader, put_into_inbox(reader, options.command)) for reader in readers]
-    return max(reply_code(reader, found, options) for reader, found in sent)
+    return max(reply_code(reader, found, options, reply_to_command) for reader, found in sent)
 
 
 def put_into_inbox(reader: RunReader, command: str, **arguments: object) -> str | OSError:
@@ -70,10 +70,14 @@ def put_into_inbox(reader: RunReader, command: str, **arguments: object) -> str 
         return error
 
 
-def reply_code(reader: RunReader, sent: str | OSError, options: argparse.Namespace) -> int:
+def reply_to_command(reader: RunReader, sent: str | OSError, options: argparse.Namespace) -> int:
+    return reply_to(reader, sent, options, options.command)
+
+
+def reply_code(reader: RunReader, sent: str | OSError, options: argparse.Namespace, reply: Callable[[RunReader, str | OSError, argparse.Namespace], int]) -> int:
     """Of one run among several: what it refuses must not keep the replies of the others from being waited for."""
     try:
-        return reply_to(reader, sent, options, options.command)
+        return reply(reader, sent, options)
     except UsageError as error:
         print_line(f"gradtop: {error}", sys.stderr)
         return 2

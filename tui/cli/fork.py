@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     if job.writes_weights and not job.forkable:
         raise UsageError(f"{name_of(opened(parent))} is {job.title}, whose checkpoint holds integers, which do not train on; fork the run whose weights it took")
     if not job.forkable:
-        raise UsageError(f"{name_of(opened(parent))} is {job.title}, which leaves no weights to fork from; start it again: gradtop rerun {parent.id}")
+        raise UsageError(f"{name_of(opened(parent))} is {job.title}, which leaves no weights to fork from; start it again: gradtop rerun {reference(parent, runs_directory(options))}")
     runs = runs_directory(options) if options.runs else parent.path.parent
 
     from gradtop.trainer.config import consequences

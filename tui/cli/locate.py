@@ -27,7 +27,9 @@ def runs_directory(options: argparse.Namespace) -> Path:
 
 def usual_runs() -> Path:
     """The runs directory without --runs."""
-    return Path(os.environ.get("GRADTOP_RUNS") or "runs").expanduser().absolute()
+    from gradtop.trainer.record.typed import usual_runs as usual
+
+    return usual()
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
@@ -97,6 +99,7 @@ def reference(run: Run, runs: Path) -> str:
     from shlex import quote
 
     from gradtop.trainer.record import RecordError, clean, find_run, read_meta
+    from gradtop.trainer.record.typed import with_runs
 
     if run.path.parent != runs:
         return quote(clean(str(run.path)))
@@ -104,15 +107,7 @@ def reference(run: Run, runs: Path) -> str:
     if quote(name) == name and not name.startswith("-"):
         with contextlib.suppress(RecordError):
             word = name if find_run(runs, name) == run else word
-    return word if is_usual(runs) else f"{word} --runs {quote(clean(str(runs)))}"
-
-
-def is_usual(runs: Path) -> bool:
-    """Whether commands find it without --runs."""
-    try:
-        return runs == usual_runs()
-    except FileNotFoundError:  # the current directory was deleted
-        return False
+    return with_runs(word, runs)
 
 
 def shown(path: Path) -> str:

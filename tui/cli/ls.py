@@ -99,6 +99,7 @@ def run(options: argparse.Namespace) -> int:
 def list_all(options: argparse.Namespace) -> int:
     from gradtop.trainer.analysis.index import RunIndex
     from gradtop.trainer.analysis.run_order import NEWEST, groups
+    from gradtop.trainer.record.typed import with_runs
 
     runs = runs_directory(options)
     index = RunIndex(runs)
@@ -122,7 +123,7 @@ def list_all(options: argparse.Namespace) -> int:
     elif options.filter or options.more:
         print_line(f"None of the {len(index)} runs in {shown(runs)} matches.", sys.stderr)
     else:
-        print_line(f"No runs in {shown(runs)} yet. Start one: gradtop train configs/digits.toml", sys.stderr)
+        print_line(f"No runs in {shown(runs)} yet. Start one: {with_runs('gradtop train configs/digits.toml', runs)}", sys.stderr)
     return 0
 
 

@@ -74,7 +74,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("continue", "continue a paused run"),
             ("checkpoint", "write a checkpoint now"),
             ("stop", "write a checkpoint and stop, or remove from the queue"),
-            ("kill", "end a run immediately, without a checkpoint"),
+            ("kill", "end runs immediately, without a checkpoint"),
             ("set", "change hyperparameters of a live run"),
         ),
     ),

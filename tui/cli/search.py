@@ -51,12 +51,14 @@ def run(options: argparse.Namespace) -> int:
 
 def control(options: argparse.Namespace) -> int:
     """Carry out what is asked of a search that exists; returns the exit code."""
+    from gradtop.trainer.record.typed import typed
+
     found = chosen_run(options)
     reader = opened(found)
     if reader.meta.search:  # `last` is one of its trials
         reader = opened(found := type(found)(found.path.parent / reader.meta.search))
     if reader.meta.job != "search":
-        raise UsageError(f"{reader.meta.name} is not a search; start one on it: gradtop search {found.id} --space KEY=DISTRIBUTION")
+        raise UsageError(f"{reader.meta.name} is not a search; start one on it: gradtop search {typed(found)} --space KEY=DISTRIBUTION")
     code = 0
     if options.add:
         code = max(code, ask(found, reader, "add_trial", params=values_of(options.add)))

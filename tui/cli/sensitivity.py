@@ -39,11 +39,12 @@ def run(options: argparse.Namespace) -> int:
 
 def search_of(options: argparse.Namespace) -> str:
     """The id of the search that --search names. Raises UsageError where it is none, or in another directory."""
+    from gradtop.trainer.record.typed import with_runs
     from gradtop.tui.cli.locate import chosen_run, name_of, opened, runs_directory
 
     found = chosen_run(argparse.Namespace(**{**vars(options), "run": options.search}))
     if opened(found).meta.job != "search":
-        raise UsageError(f"--search: {name_of(opened(found))} is not a search; gradtop ls job:search lists those there are")
+        raise UsageError(f"--search: {name_of(opened(found))} is not a search; {with_runs('gradtop ls job:search', found.path.parent)} lists those there are")
     path = Path(options.run).expanduser()
     runs = runs_directory(options) if options.runs or path.is_file() or path.suffix == ".toml" else chosen_run(options).path.parent
     if found.path.parent.resolve() != runs.resolve():

@@ -33,6 +33,7 @@ from gradtop.trainer.record.streams.registry import (
     SCORE,
 )
 from gradtop.trainer.record.text import clean
+from gradtop.trainer.record.typed import typed
 
 ENDED = "prune"  # the kind of the event at its end
 LAYER_NAMES = "parameters"  # in the `extra` of the layers' segments
@@ -238,7 +239,7 @@ def checked_text(each: PruneTrial) -> str:
 def written_lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     """The checkpoint that was written, and what can be done with it."""
     for each in reader.checkpoints()[-1:]:
-        yield "written", f"{clean(each.note, 100)}: checkpoints/{each.path.name}; train it on: gradtop fork {reader.run.id}"
+        yield "written", f"{clean(each.note, 100)}: checkpoints/{each.path.name}; train it on: gradtop fork {typed(reader.run)}"
 
 
 def record(reader: RunReader) -> Mapping[str, object]:

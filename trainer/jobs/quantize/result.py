@@ -31,6 +31,7 @@ from gradtop.trainer.jobs.quantize.verdict import (
 from gradtop.trainer.metrics import metric_of
 from gradtop.trainer.record import Event, EventReader, RunReader, Status
 from gradtop.trainer.record.text import clean
+from gradtop.trainer.record.typed import typed
 
 MEASURED, ENDED = "quantized", "quantize"  # kinds of events: after each method, and at the end
 FIELDS = ("metric", "mode", "parameters", "verdict", "layers", "untouched", "trials")
@@ -80,7 +81,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
             if each.method != FLOAT:
                 yield "method", f"{each.method}: {told(each, whole, about)}"
     for written in reader.checkpoints()[-1:]:
-        yield "written", f"{clean(written.note, 100)}: checkpoints/{written.path.name}; evaluate it: gradtop eval {reader.run.id}"
+        yield "written", f"{clean(written.note, 100)}: checkpoints/{written.path.name}; evaluate it: gradtop eval {typed(reader.run)}"
 
 
 def left_text(about: QuantizeAbout) -> str:

@@ -1,0 +1,36 @@
+"""What to type for a run in a command that a sentence names, so that it works as it stands."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from gradtop.trainer.record.text import clean
+
+if TYPE_CHECKING:
+    from gradtop.trainer.record.layout import Run
+
+
+def usual_runs() -> Path:
+    """The runs directory without --runs. Raises FileNotFoundError where the current directory was deleted."""
+    return Path(os.environ.get("GRADTOP_RUNS") or "runs").expanduser().absolute()
+
+
+def is_usual(runs: Path) -> bool:
+    """Whether commands find it without --runs."""
+    try:
+        return runs.absolute() == usual_runs()
+    except FileNotFoundError:
+        return False
+
+
+def with_runs(words: str, runs: Path) -> str:
+    """The words of a command, with --runs where it would look elsewhere without."""
+    return words if is_usual(runs) else f"{words} --runs {quote(clean(str(runs), 4000))}"
+
+
+def typed(run: Run) -> str:
+    """The id of a run, with --runs where it is not in the usual directory."""
+    return with_runs(quote(clean(run.id)), run.path.parent)
