@@ -38,6 +38,15 @@ def test_a_run_is_quantized_one_method_is_written_and_evaluated(gradtop: Gradtop
     written = gradtop("quantize", "swift-otter", "--write", "weight_int8")
     assert written.out == f"quantized: weight_int8, written to {found['path']}/checkpoints/step-000016.pt\n"
     evaluated = json.loads(gradtop("eval", "swift-otter", "--json").out)
+    assert evaluated["as_recorded"] is True
+    assert evaluated["recorded"] == {name: evaluated["metrics"][name] for name in ("loss", "accuracy")}
+    parent = json.loads(gradtop("eval", run.id, "--json").out)
+    assert evaluated["before"] == {"run": run.id, "name": parent["name"], "step": parent["step"], "metrics": parent["metrics"]}
+    *_, head, loss, accuracy, _, _, recorded, before = gradtop("eval", "swift-otter").out.splitlines()
+    assert head.split() == ["metric", "value", "before", "change"]
+    assert float(accuracy.split()[3]) == pytest.approx(evaluated["metrics"]["accuracy"] - parent["metrics"]["accuracy"], abs=1e-3)
+    assert float(loss.split()[4]) == pytest.approx(evaluated["metrics"]["loss"] - parent["metrics"]["loss"], rel=0.1)
+    assert (recorded, before) == ("as recorded when it was written", f"before: {parent['name']}, step 16")
     assert evaluated["metrics"]["loss"] == pytest.approx(found["trials"][1]["loss"], rel=1e-4)
     shown = gradtop("show", "swift-otter").out
     assert "quantized: weight_int8: checkpoints/step-000016.pt; evaluate it: gradtop eval" in shown

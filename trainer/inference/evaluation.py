@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from gradtop.trainer.checkpoint.sidecar import sidecar_of
 from gradtop.trainer.data.dataset import Source
 from gradtop.trainer.inference.data import (
     TEST,
@@ -21,8 +22,9 @@ from gradtop.trainer.inference.data import (
 )
 from gradtop.trainer.inference.progress import Tell, WorkCounter
 from gradtop.trainer.inference.trained import TrainedModel, TrainedState, changes_of_data, open_trained, read_trained
-from gradtop.trainer.metrics import CHARACTERS, SAMPLES, TEXT_TOKENS, TOKENS, metrics_in_order
-from gradtop.trainer.record import Run, StreamReader
+from gradtop.trainer.metrics import ACCURACY, CHARACTERS, LOSS, SAMPLES, TEXT_TOKENS, TOKENS, metrics_in_order
+from gradtop.trainer.record import CheckpointInfo, Run, StreamReader, read_meta
+from gradtop.trainer.record.checkpoints import read_checkpoint
 from gradtop.trainer.record.streams.registry import EVALS
 from gradtop.trainer.runtime.device import out_of_memory
 from gradtop.trainer.runtime.errors import UserError
@@ -32,7 +34,7 @@ from gradtop.trainer.training.step import Batch, Forward
 
 
 def evaluate_checkpoint(run: Run, path: Path, *, data: str = VALIDATION, device: str = "", tell: Tell = lambda _: None) -> dict[str, Any]:
-    """The metrics on `data`, which is "validation", "train" or a path; beside them those that the training `recorded` at this step, None where it has none.
+    """The metrics on `data`, which is "validation", "train" or a path; beside them those that the run `recorded` of this checkpoint, and of written weights those `before`. None where there are none.
 
     `tell` is given how far it is. Raises UserError with a sentence for whatever the user can put right.
     """
@@ -62,6 +64,7 @@ def evaluate_checkpoint(run: Run, path: Path, *, data: str = VALIDATION, device:
     score, counted = score_of(trained, chosen, tell)
     metrics = {name: score.metrics[name] for name in metrics_in_order(score.metrics)}
     recorded = read_recorded(run, state) if data == VALIDATION else None
+    before = read_before(run, state) if data == VALIDATION else None
     return {
         "step": state.step,
         "epoch": state.epoch,
@@ -74,8 +77,9 @@ def evaluate_checkpoint(run: Run, path: Path, *, data: str = VALIDATION, device:
         "seconds": time.monotonic() - began,
         "metrics": {name: as_text(value) for name, value in metrics.items()},
         "baselines": {name: as_text(value) for name, value in score.baselines.items()},
-        "recorded": recorded and {name: as_text(recorded.get(name, math.nan)) for name in metrics},
-        "as_recorded": recorded and all(equal(value, recorded.get(name, math.nan)) for name, value in metrics.items()),
+        "recorded": recorded and {name: as_text(recorded[name]) for name in metrics if name in recorded},
+        "as_recorded": recorded and all(equal(value, recorded[name]) for name, value in metrics.items() if name in recorded),
+        "before": before and {**before, "metrics": {name: as_text(value) for name, value in before["metrics"].items() if name in metrics}},
         "notes": [*(gone or changes_of_data(trained)), *score.notes],
     }
 
@@ -115,14 +119,37 @@ class Counted:
 
 
 def read_recorded(run: Run, state: TrainedState) -> dict[str, float] | None:
-    """The metrics of the stream `evals` at the step of a checkpoint of this run."""
+    """The metrics that were recorded of a checkpoint of this run: all by its training, and those that decide by a job that wrote it."""
     if state.path.parent != run.checkpoints:
         return None
+    written = read_checkpoint(sidecar_of(state.path), state.path)
+    return evaluated_at(run, state.step) or (score_recorded(written) if written is not None and written.note else None)
+
+
+def read_before(run: Run, state: TrainedState) -> dict[str, Any] | None:
+    """Of weights that a job has pruned or quantized: the run and the step of the checkpoint it made them of, and the metrics that were recorded of that."""
+    written = read_checkpoint(sidecar_of(state.path), state.path)
+    origin = read_checkpoint(sidecar_of(run.origin), run.origin)
+    if state.path.parent != run.checkpoints or written is None or not written.note or origin is None:
+        return None
+    parent = Run(run.path.parent / read_meta(run).parent)
+    metrics = (None if origin.note else evaluated_at(parent, origin.step)) or score_recorded(origin)
+    return {"run": parent.id, "name": read_meta(parent).name, "step": origin.step, "metrics": metrics} if metrics else None
+
+
+def evaluated_at(run: Run, step: int) -> dict[str, float] | None:
+    """The metrics of the stream `evals` at a step."""
     stream = StreamReader(run, EVALS)
     stream.refresh()
     names = ["step", "time", *(column.name for column in stream.columns)]
-    rows = [row for row in stream.rows() if row[0] == state.step]
+    rows = [row for row in stream.rows() if row[0] == step]
     return dict(zip(names, rows[-1], strict=True)) if rows else None
+
+
+def score_recorded(info: CheckpointInfo) -> dict[str, float] | None:
+    """What the file beside a checkpoint says of its metrics: loss, accuracy and the monitored one."""
+    known = {LOSS: info.val_loss, ACCURACY: info.val_accuracy, info.monitor: info.score}
+    return {name: value for name, value in known.items() if value is not None} or None
 
 
 def equal(one: float, other: float) -> bool:

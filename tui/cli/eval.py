@@ -16,7 +16,8 @@ Evaluates as the training does: same data, batch size, precision, number of
 threads and device, with the EMA of the weights where there is one. On the
 validation data the metrics are compared with those that the run recorded at
 the step of the checkpoint. Beside a metric stands its baseline, that of a
-constant prediction: the most frequent class, or the mean of the targets. The
+constant prediction: the most frequent class, or the mean of the targets; of a
+checkpoint that was pruned or quantized, the metric that was recorded before. The
 run is not affected and may still be training.
 
 DATA is validation (default), train, test (the held-out test set), or a path: a
@@ -58,19 +59,30 @@ def print_evaluation(chosen: ChosenModel, answer: Mapping[str, Any]) -> None:
     print_line(f"{chosen.text(answer)}: {number(answer['samples'])} {answer['of']} of {what} on {answer['device']}, {duration(answer['seconds'])}")
     metrics, recorded = answer["metrics"], answer["recorded"]
     titles = {name: metric_of(name).title if what.startswith("validation") else metric_of(name).title.removeprefix("val ") for name in metrics}
+    before = answer["before"]
+    columns: dict[str, Mapping[str, str]] = {"metric": titles}
     if recorded is None or answer["as_recorded"]:
-        known = answer["baselines"]
-        rows = [(titles[name], metric_text(name, value), metric_text(name, known[name]) if name in known else "") for name, value in metrics.items()]
-        lines = table(("metric", "value", "baseline"), rows, right=("value", "baseline")) if known else table(("metric", "value"), [row[:2] for row in rows], right=("value",))
+        columns["value"] = {name: metric_text(name, value) for name, value in metrics.items()}
+        if before is None:
+            columns["baseline"] = {name: metric_text(name, value) for name, value in answer["baselines"].items()}
+        else:
+            columns["before"] = {name: metric_text(name, value) for name, value in before["metrics"].items()}
+            columns["change"] = differences(metrics, before["metrics"])
     else:
-        full = [(titles[name], exact(value), exact(recorded[name]), difference(value, recorded[name])) for name, value in metrics.items()]
-        lines = table(("metric", "value", "recorded", "difference"), full, right=("value", "recorded", "difference"))
-    for line in lines:
+        columns["value"] = {name: exact(value) for name, value in metrics.items()}
+        columns["recorded"] = {name: exact(value) for name, value in recorded.items()}
+        columns["difference"] = differences(metrics, recorded)
+    filled = [title for title, cells in columns.items() if cells]
+    rows = [[columns[title].get(name, "") for title in filled] for name in metrics]
+    for line in table(filled, rows, right=filled[1:]):
         print_line(line)
+    when = "when it was written" if chosen.checkpoint.note else "at this step"
     if recorded is not None:
-        print_line("as recorded at this step" if answer["as_recorded"] else "not as recorded at this step")
+        print_line(f"as recorded {when}" if answer["as_recorded"] else f"not as recorded {when}")
     elif answer["data"] == "validation":
-        print_line("no evaluation was recorded at this step")
+        print_line(f"no evaluation was recorded {when}")
+    if before is not None and "before" in columns:
+        print_line(f"before: {clean(before['name'] or before['run'], 80)}, step {number(before['step'])}")
     for note in answer["notes"]:
         print_line(clean(note), sys.stderr)
 
@@ -85,5 +97,6 @@ def exact(value: float | str) -> str:
     return f"{float(value):.9g}"
 
 
-def difference(value: float | str, recorded: float | str) -> str:
-    return f"{float(value) - float(recorded):+.2g}"
+def differences(values: Mapping[str, float | str], others: Mapping[str, float | str]) -> dict[str, str]:
+    """How much larger each value is than the other one of its name."""
+    return {name: f"{float(value) - float(others[name]):+.2g}" for name, value in values.items() if name in others}
