@@ -117,7 +117,7 @@ def test_a_run_without_a_checkpoint_says_how_to_get_one(tmp_path: Path) -> None:
 def test_a_run_that_ended_without_a_checkpoint_is_not_asked_for_one(tmp_path: Path) -> None:
     run = tiny_run(tmp_path)
     write_status(run, Status(state=RunState.STOPPED, step=3))
-    with pytest.raises(RecordError, match=rf"^{run.id} has ended and has no checkpoint\. Start it again: gradtop rerun {run.id}$"):
+    with pytest.raises(RecordError, match=rf"^{run.id} has ended and has no checkpoint\. Start it again: gradtop rerun {run.id} --runs {tmp_path}$"):
         find_checkpoint(run)
 
 

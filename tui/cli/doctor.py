@@ -25,8 +25,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from pathlib import Path
 
+    from gradtop.trainer.record.typed import usual_runs
     from gradtop.tui.cli import checks
-    from gradtop.tui.cli.locate import usual_runs
     from gradtop.tui.cli.output import print_json
 
     # Not runs_directory, which raises for an unreadable directory: here that is a finding.

@@ -17,8 +17,8 @@ threads and device, with the EMA of the weights where there is one. On the
 validation data the metrics are compared with those that the run recorded at
 the step of the checkpoint. Beside a metric stands its baseline, that of a
 constant prediction: the most frequent class, or the mean of the targets; of a
-checkpoint that was pruned or quantized, the metric that was recorded before. The
-run is not affected and may still be training.
+checkpoint that was pruned or quantized, the metric that was recorded before.
+The run is not affected and may still be training.
 
 DATA is validation (default), train, test (the held-out test set), or a path: a
 text for a language model of characters; for a classifier of pictures a folder

@@ -19,17 +19,12 @@ RUN = "name or id of a run, a prefix of one, a path, or `last`"
 
 def runs_directory(options: argparse.Namespace) -> Path:
     """--runs, or GRADTOP_RUNS, or ./runs; it need not exist. Raises OSError where it is there and cannot be read."""
+    from gradtop.trainer.record.typed import usual_runs
+
     runs = Path(options.runs).expanduser().absolute() if options.runs else usual_runs()
     with contextlib.suppress(FileNotFoundError):
         os.scandir(runs).close()
     return runs
-
-
-def usual_runs() -> Path:
-    """The runs directory without --runs."""
-    from gradtop.trainer.record.typed import usual_runs as usual
-
-    return usual()
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
