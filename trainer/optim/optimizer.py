@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from gradtop.trainer.optim.direct_step import ParamGroup, direct_class
 from gradtop.trainer.runtime.errors import UserError
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ _MATRIX = 2
 USUAL = frozenset({torch.float32, torch.float64, torch.bfloat16, torch.float16})
 
 NamedParameters = list[tuple[str, nn.Parameter]]
-ParamGroup = dict[str, Any]
 
 
 def build_optimizer(config: OptimizerConfig, model: nn.Module, device: torch.device) -> Optimizer:
@@ -45,6 +45,7 @@ def build_torch(config: OptimizerConfig, model: nn.Module, device: torch.device)
         arguments["foreach"] = config.implementation == "foreach"
     elif fuses(config, model, device):
         arguments["fused"] = True
+        kind = direct_class(kind, device, next((each.dtype for each in model.parameters()), torch.float32))
     elif config.implementation == "fused":
         raise UserError(f"optimizer.implementation = fused: torch {torch.__version__} has no fused {config.torch_class} for these parameters on {device}; leave it at auto, or take foreach")
     made: Optimizer = kind(groups(named, decay_all=config.decay_all), **arguments)
