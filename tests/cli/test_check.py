@@ -13,7 +13,9 @@ import pytest
 import torch
 
 from gradtop.trainer.launch import answers
+from gradtop.trainer.server.model_doubts import doubts_of_outputs
 from gradtop.trainer.server.requests import answer_to
+from gradtop.trainer.tasks.kinds.multi_label.labeler import Labeler
 from tests.cli.command import GRADTOP, ROOT, environment
 from tests.cli.conftest import Gradtop
 
@@ -167,6 +169,47 @@ def test_data_that_say_little_are_a_problem(gradtop: Gradtop, config: Path, tmp_
     assert "all input values of the first batch are 0" in said.err
     assert "1 of 3 classes have no training sample: 1" in said.err
     assert "Traceback" not in said.err
+
+
+DOUBTFUL = """\
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, cut, end):
+        super().__init__()
+        self.stem, self.head, self.spare = nn.Linear(64, 8), nn.Linear(8, 10), nn.Linear(3, 2)
+        self.cut, self.end = cut, {"softmax": nn.Softmax(-1), "log_softmax": nn.LogSoftmax(-1), "": nn.Identity()}[end]
+
+    def forward(self, inputs):
+        found = self.stem(inputs.flatten(1)).relu()
+        return self.end(self.head(found.detach() if self.cut else found)) + (0 if self.cut else 0 * self.spare.weight.sum() * self.spare.bias.sum())
+
+def build(cut, end):
+    return Net(cut, end)
+"""
+
+
+def test_a_model_that_trains_in_part_or_ends_in_a_softmax_is_told(gradtop: Gradtop, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "doubtful.py").write_text(DOUBTFUL)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def notes(cut: str, end: str) -> list[str]:
+        found = found_in(gradtop, config, "model.kind=custom", "model.target=doubtful:build", f"model.arguments={{cut = {cut}, end = '{end}'}}")
+        return [str(note) for note in found["notes"]]
+
+    cut, softmax = notes("true", "softmax")[::-1]
+    values = 64 * 8 + 8 + 3 * 2 + 2
+    assert cut.startswith(f"no gradient reaches 4 of 6 parameters ({values} values), which will not train: stem.weight, stem.bias, spare.weight and 1 more; ")
+    assert softmax.startswith("the outputs of the model are probabilities")
+    # A second logarithm of a softmax changes nothing; a gradient of zero is one.
+    assert notes("false", "log_softmax") == notes("false", "") == []
+
+
+def test_outputs_between_0_and_1_are_told_of_several_labels_alone() -> None:
+    drawn = torch.rand(16, 4) * 0.98 + 0.01
+    labels = Labeler.__new__(Labeler)
+    assert [each for each in doubts_of_outputs(labels, drawn) if "sigmoid" in each]
+    assert not [*doubts_of_outputs(labels, drawn - 0.5), *doubts_of_outputs(labels, drawn[:2]), *doubts_of_outputs(object(), drawn.softmax(1)), *doubts_of_outputs(labels, None)]
 
 
 def test_a_label_that_is_ignored_is_no_class(gradtop: Gradtop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,7 +92,7 @@ def test_ls_keeps_the_runs_that_have_all_the_words_and_the_newest_n(gradtop: Gra
 def test_ls_without_runs_says_how_to_start_one_and_the_json_is_an_empty_list(gradtop: Gradtop) -> None:
     said = gradtop("ls")
     assert (said.code, said.out) == (0, "")
-    assert said.err == "No runs in runs yet. Start one: gradtop train configs/digits.toml\n"
+    assert said.err == "No runs in runs yet. Start one: gradtop new digits && gradtop train digits.toml\n"
     assert gradtop("ls", "--json").out == "[]\n"
 
 

@@ -26,6 +26,7 @@ from gradtop.trainer.record import EventKind, Run
 from gradtop.trainer.record.data_facts import DataFacts
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.usage import Usage
+from gradtop.trainer.server.model_doubts import doubts_of_gradients, doubts_of_outputs
 from gradtop.trainer.server.previews import plan
 from gradtop.trainer.tasks.kinds.custom.own_task import OwnTask
 from gradtop.trainer.tasks.task import shape_text
@@ -75,12 +76,14 @@ def check_config(config: Config, runs: Path, tell: Tell) -> dict[str, Any]:
     }
     with with_a_sentence(training):
         check_own_metrics(config, parts.model, parts.source, parts.compute.task, parts.device)
+        doubts = list(doubts_of_outputs(parts.compute.task, outputs_for(parts, first)))
         about |= {"loss": loss_of(parts, first), "memory": memory_of(config, parts, first, usage)}
     planned = plan(config, parts.per_epoch)
     rates = dict(planned["points"])
     about |= {"steps": planned["steps"], "steps_per_epoch": parts.per_epoch if counts_epochs(parts.batches) else 0}
     about["lr"] = [{"step": step, "lr": rates[step]} for step in dict.fromkeys((1, *planned["turns"], planned["steps"])) if step in rates]
-    about["notes"] = [event_line({"kind": kind, **fields}).text for kind, fields in notes.found if kind in NOTED]
+    noted = (event_line({"kind": kind, **fields}).text for kind, fields in notes.found if kind in NOTED)
+    about["notes"] = [*noted, *doubts, *doubts_of_gradients(parts.model)]
     return about
 
 
@@ -165,6 +168,12 @@ def loss_of(parts: TrainingParts, first: Batch) -> dict[str, Any]:
     if not math.isfinite(loss):
         raise UserError(f"the loss of the first {len(targets)} samples is {loss} before any training; look at the range of the inputs and at the initial weights")
     return {"value": loss, "samples": len(targets)}
+
+
+@torch.no_grad()
+def outputs_for(parts: TrainingParts, first: Batch) -> Tensor | None:
+    """For some samples of the first batch; none where a task of the user's own takes them of the model."""
+    return None if isinstance(parts.compute.task, OwnTask) else parts.compute.forward(prepared(parts, first, LOOKED)[0])
 
 
 def memory_of(config: Config, parts: TrainingParts, first: Batch, usage: Usage) -> dict[str, Any]:

@@ -19,7 +19,9 @@ from gradtop.tui.cli.start import add_no_server, check_changes
 EPILOG = """\
 In another process, as a training would: checks the configuration, reads the
 data, builds the model, puts a batch through it and takes two steps of a few
-samples. Nothing is written, and nothing is compiled.
+samples. Nothing is written, and nothing is compiled. Notes name parameters that
+no gradient reaches, and outputs that are probabilities where the loss takes
+what is before a softmax or sigmoid.
 
 Memory is that of parameters, gradients and optimizer, and what the backward
 pass keeps of a batch, estimated from two small ones; temporary memory comes on

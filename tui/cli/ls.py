@@ -123,7 +123,8 @@ def list_all(options: argparse.Namespace) -> int:
     elif options.filter or options.more:
         print_line(f"None of the {len(index)} runs in {shown(runs)} matches.", sys.stderr)
     else:
-        print_line(f"No runs in {shown(runs)} yet. Start one: {with_runs('gradtop train configs/digits.toml', runs)}", sys.stderr)
+        start = with_runs("gradtop train digits.toml", runs)
+        print_line(f"No runs in {shown(runs)} yet. Start one: gradtop new digits && {start}", sys.stderr)
     return 0
 
 

@@ -104,7 +104,7 @@ def ask(search: Run, reader: RunReader, command: str, **arguments: object) -> in
 
 
 def write_best(search: Run, reader: RunReader, path: Path) -> int:
-    """Write the configuration of the best trial, of a Pareto front that of its first; returns the exit code."""
+    """Write the configuration of the best trial, of a Pareto front that of its best by the first objective; returns the exit code."""
     from gradtop.trainer.config import dump_config, load_config
     from gradtop.trainer.jobs.search.result import best_trials
 
@@ -123,6 +123,6 @@ def write_best(search: Run, reader: RunReader, path: Path) -> int:
     except OSError as error:
         print_line(f"gradtop: {path}: cannot be written: {error.strerror}", sys.stderr)
         return 1
-    others = f", one of the {len(best)} of the Pareto front" if len(best) > 1 else ""
+    others = f", by the first objective the best of the {len(best)} of the Pareto front" if len(best) > 1 else ""
     print_line(f"The configuration of trial {best[0].number}{others}, written to {path}: gradtop train {path}")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 from gradtop.trainer.analysis.formatting import setting_text
@@ -21,9 +22,12 @@ def headline(status: Status) -> str:
 
 
 def best_trials(reader: RunReader) -> list[Trial]:
-    """The best trial, or those of the Pareto front."""
-    best = set(outcome_of(reader.status.result).best)
-    return [trial for trial in read_trials(reader.run) if trial.number in best]
+    """The best trial, or those of the Pareto front, by the first objective the best of them first."""
+    outcome = outcome_of(reader.status.result)
+    best = set(outcome.best)
+    name, direction = next(iter(outcome.objectives.items()), ("", ""))
+    sign = -1.0 if direction == "max" else 1.0
+    return sorted((trial for trial in read_trials(reader.run) if trial.number in best), key=lambda trial: sign * trial.values.get(name, math.inf * sign))
 
 
 def trial_text(trial: Trial) -> str:

@@ -122,7 +122,7 @@ class Runs(ModeScreen):
             self.set_focus(self.table)
         self._rows = rows = {row.run.id: row for row in part.rows}
         self._known = part.known
-        self.table.set_empty(f"No runs yet. {keys.name('mode.tune')} starts one, or: gradtop train configs/digits.toml")
+        self.table.set_empty(f"No runs yet. {keys.name('mode.tune')} starts one, or: gradtop new digits && gradtop train digits.toml")
         watched = self.gradtop.watched
         if not self._placed and part.rows:
             self._placed = True

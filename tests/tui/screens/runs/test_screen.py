@@ -93,7 +93,7 @@ async def test_y_copies_the_path_of_the_row(tmp_path: Path, family: Family) -> N
 
 async def test_an_empty_list_says_how_to_start_a_run(tmp_path: Path, runs: Path) -> None:
     async with piloted(tmp_path, None, mode="runs") as screen:
-        await screen.shows("6 starts one, or: gradtop train configs/digits.toml")
+        await screen.shows("6 starts one, or: gradtop new digits && gradtop train digits.toml")
         for key in ("enter", "r", "a", "n", "d", "s"):
             await screen.press(key)
         assert screen.app.screen is screen.mode
