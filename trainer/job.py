@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from gradtop.trainer.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from gradtop.trainer.record import Event, Run, RunReader, Status

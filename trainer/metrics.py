@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from gradtop.trainer.named_tuple import NamedTuple
 
 MetricMode = Literal["min", "max"]
 

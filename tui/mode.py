@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from gradtop.trainer.named_tuple import NamedTuple
 
 # The cursor of charts; zoom, pan and the logarithmic axis.
 CURSOR, CHARTS = "cursor", "charts"

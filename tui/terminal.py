@@ -15,7 +15,9 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from gradtop.trainer.named_tuple import NamedTuple
 
 TRUE_COLOUR = 1 << 24
 VARIABLES = ("LC_ALL", "LC_CTYPE", "LANG")

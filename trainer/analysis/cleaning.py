@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis.index import RunIndex, RunsView
 from gradtop.trainer.analysis.run_fields import DATA, comparable
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import Run, RunState
 
 if TYPE_CHECKING:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from gradtop.trainer.analysis.formatting import number, setting_text, si, significant
 from gradtop.trainer.analysis.profile_text import profile_event_text, steps_text
 from gradtop.trainer.analysis.text import early_text, test_metrics_text
 from gradtop.trainer.job import job_events
 from gradtop.trainer.metrics import ACCURACY, LOSS, MEAN_IOU, PERPLEXITY, headline_of, is_own, monitored
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import EventKind, RunState, clean
 
 PLAIN = frozenset({"kind", "time", "id", "ok", "message"})  # what the sentence of an unknown kind leaves out

@@ -15,9 +15,9 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from statistics import median
-from typing import NamedTuple
 
 from gradtop.trainer.analysis.formatting import scientific
+from gradtop.trainer.named_tuple import NamedTuple
 
 WINDOW = 16  # records that make the level
 ENOUGH = 4  # records before anything but "not finite" is said, and parameters that make others

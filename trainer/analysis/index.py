@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 from gradtop.trainer.analysis.death import how_it_died
 from gradtop.trainer.analysis.lineage import branch, families
@@ -28,6 +27,7 @@ from gradtop.trainer.analysis.run_row import (
     shortened,
 )
 from gradtop.trainer.analysis.text import waits_for
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import (
     Run,
     RunState,

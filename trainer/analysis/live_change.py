@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis.formatting import significant
+from gradtop.trainer.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from gradtop.trainer.config import Config

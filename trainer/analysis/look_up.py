@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
 
 from gradtop.trainer.analysis.run_fields import DATA, FINDING, METRIC, data_of
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import Run, RunReader, RunState, Status, StreamReader, clean, effective
 from gradtop.trainer.record.config_values import from_tables, read_values, value_keys
 from gradtop.trainer.record.run_reader import read_config

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from gradtop.trainer.analysis.text import metric_figure
 from gradtop.trainer.metrics import ACCURACY, LOSS, metric_of
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import Status, clean
 
 SHORT = 12  # characters of a name

@@ -6,10 +6,11 @@ import math
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import dropwhile, pairwise
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from gradtop.trainer.metrics import UNCOUNTED
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import Event, EventKind, RunReader, Series, Status, effective
 from gradtop.trainer.record.streams.registry import SAMPLES_PER_S, STEPS
 from gradtop.trainer.record.streams.segment import Segment

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from gradtop.trainer.analysis.formatting import duration, number
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import RunState, Status, clean
 
 LONGEST = 80  # characters of what is done

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradtop.trainer.analysis.formatting import setting_text
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import clean
 from gradtop.trainer.record.config_values import WHOLE_TABLE
 

@@ -8,10 +8,11 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradtop.trainer.analysis.formatting import setting_text
 from gradtop.trainer.analysis.run_fields import FIELDS, field_name, field_of, is_looked_up
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import clean
 
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from gradtop.trainer.analysis.formatting import number, setting_text
 from gradtop.trainer.analysis.look_up import NOT_LOOKED, Looked
 from gradtop.trainer.analysis.text import stopped_early_text
 from gradtop.trainer.job import DEFAULT_JOB, find_job
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import Meta, RecordedChange, Run, RunState, Status, clean
 from gradtop.trainer.record.log import last_log_lines
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+
+from gradtop.trainer.named_tuple import NamedTuple
 
 LEVEL = 0.05
 TERMS = 500  # of the continued fraction, far more than it needs

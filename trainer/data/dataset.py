@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from gradtop.trainer.data.fingerprint import Fingerprint, digest_of
 from gradtop.trainer.data.loading import Reading
 from gradtop.trainer.data.nested import ModelInputs, on_device, split_rows, tensors_in
 from gradtop.trainer.data.sample_form import PLAIN, SampleForm
+from gradtop.trainer.named_tuple import NamedTuple
 
 # So many rows, evenly spread, stand for a tensor in the digest of a data set; of labels and characters more.
 _ROWS = 64

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader, get_worker_info
 from gradtop.trainer.data.batches import Draw, Prepare, batch_count, drawn_order, split_batches
 from gradtop.trainer.data.nested import ModelInputs, on_device, stack_samples
 from gradtop.trainer.data.readers import SHARED, LoaderBatches, Meanwhile, Outlive
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.runtime.errors import TracedError, UserError
 
 # So many are tried in place of a sample that cannot be read.

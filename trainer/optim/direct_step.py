@@ -9,12 +9,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from operator import is_
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim import optimizer as torch_optimizer
+
+from gradtop.trainer.named_tuple import NamedTuple
 
 ParamGroup = dict[str, Any]
 KernelCall = tuple[Callable[..., object], Sequence[Any], Mapping[str, Any]]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from gradtop.trainer.metrics import ACCURACY, BALANCED_ACCURACY, F1
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import bounds
 from gradtop.trainer.record.layout import Run
 from gradtop.trainer.record.writing import unlink

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
 
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import bounds
 from gradtop.trainer.record.layout import Run
 from gradtop.trainer.record.reserve import write_in_any_case

@@ -6,8 +6,8 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record.files import read_file
 from gradtop.trainer.record.layout import Run
 from gradtop.trainer.record.pictures import Wanted

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import bounds
 from gradtop.trainer.record.events import plain
 from gradtop.trainer.record.layout import META, Run

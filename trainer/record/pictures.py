@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import NamedTuple
 
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record.streams.registry import CELLS
 
 HEAD = 7  # numbers before the cells

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record.layout import Run
 from gradtop.trainer.record.run_reader import read_config
 from gradtop.trainer.record.runs import list_runs

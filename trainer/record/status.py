@@ -10,9 +10,10 @@ import os
 import re
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from gradtop.trainer.metrics import ACCURACY, LOSS, METRICS, PERPLEXITY, Monitored, headline_of, is_own
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import bounds
 from gradtop.trainer.record.events import plain
 from gradtop.trainer.record.layout import STATUS, Run

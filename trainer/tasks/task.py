@@ -6,11 +6,12 @@ import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from torch import Tensor
 
 from gradtop.trainer.metrics import ACCURACY, LOSS, METRICS, is_own
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record.classification import Classification
 from gradtop.trainer.record.streams.registry import EVALS, REGISTRY
 from gradtop.trainer.runtime.errors import UserError

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from gradtop.trainer.data.nested import ModelInputs, count_samples, first_tensor
 from gradtop.trainer.data.normalise import Normalise
 from gradtop.trainer.data.overlap import overlap
 from gradtop.trainer.monitor.transfer import Transfer
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record.data_facts import DataFacts
 
 if TYPE_CHECKING:

@@ -7,10 +7,11 @@ import math
 import re
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis.run_filter import ORDERS, number_of
 from gradtop.trainer.metrics import METRICS, is_own
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import EventKind, RunState, clean
 from gradtop.trainer.record.streams.registry import REGISTRY, shown_by, without_parameter
 from gradtop.tui.cli.errors import UsageError

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import NamedTuple
 
 from rich.cells import cell_len
 from rich.color import ColorSystem
@@ -16,6 +15,7 @@ from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.strip import Strip
 
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record.text import CONTROLS
 
 PlacedStrip = tuple[int, int, Strip]  # row, column of its first cell, and what stands there

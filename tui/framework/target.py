@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from gradtop.trainer.job import DEFAULT_JOB, find_job
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import Run, RunState
 
 IN_RUN, NEW_RUN = "in the run", "in a new run"

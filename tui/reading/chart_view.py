@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import RunReader
 from gradtop.trainer.record.streams.registry import STEPS
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import EMPTY_SERIES, Run, Series
 
 if TYPE_CHECKING:

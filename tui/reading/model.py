@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import StreamReader, clean
 from gradtop.trainer.record.bounds import count, sizes_of
 

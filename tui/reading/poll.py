@@ -9,10 +9,11 @@ from collections import deque
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gradtop.trainer import record
 from gradtop.trainer.analysis.event_text import answer_text
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import EventKind, Run, RunReader, RunState
 from gradtop.trainer.record.process import ask_by_signal
 from gradtop.tui.reading.cores import IdleCores

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import Meta, Run, RunState, Status
 from gradtop.trainer.record.config_values import value_of
 

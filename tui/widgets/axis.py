@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 from gradtop.trainer.analysis import formatting
+from gradtop.trainer.named_tuple import NamedTuple
 
 STEPS = (1.0, 2.0, 5.0, 10.0)
 LOG_PARTS = 4  # a logarithmic range ends at quarters of a decade

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.tui.widgets.ruler import STEPS, Ruler
 
 DECADES = 20.0  # from this ratio of the highest mean to the lowest one on, an axis that may choose is logarithmic

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from gradtop.trainer.analysis import formatting
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.tui import format
 from gradtop.tui.ascii import to_ascii
 from gradtop.tui.widgets.axis import Axis

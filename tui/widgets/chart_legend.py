@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from gradtop.trainer.analysis import formatting
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.tui.widgets.braille import Canvas
 from gradtop.tui.widgets.cells import Cells
 from gradtop.tui.widgets.chart import Chart, Curve, last_finite

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable
-from typing import NamedTuple
 
 from gradtop.trainer.analysis.formatting import number
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.tui.widgets.chart import Chart, Curve, Drawable
 from gradtop.tui.widgets.ruler import STEPS
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 from rich.cells import cell_len
 
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.tui.format import ellipsis
 from gradtop.tui.widgets.cells import Cells
 from gradtop.tui.widgets.tones import Tone

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 from textwrap import wrap
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
@@ -15,6 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
 
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.tui import keys
 from gradtop.tui.format import ellipsis
 from gradtop.tui.widgets.cells import Cells, repaint

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.color import Color
@@ -13,6 +13,7 @@ from textual import events
 from textual.message import Message
 
 from gradtop.trainer.analysis.formatting import significant
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.tui.theme import HEAT
 from gradtop.tui.widgets.cells import Cells
 from gradtop.tui.widgets.drawn import Drawn

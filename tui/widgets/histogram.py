@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.tui.widgets.axis import Axis, fitted, in_bars, linear
 from gradtop.tui.widgets.cells import Cells
 from gradtop.tui.widgets.drawn import Drawn

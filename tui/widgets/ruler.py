@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from gradtop.trainer.analysis import formatting
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.tui.widgets.axis import Axis, along, along_decades, multiples
 
 TIMES = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 432000, 864000, 2592000, 7776000, 31536000)  # seconds between ticks

@@ -7,11 +7,12 @@ was a tenth of the time to the first frame.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from rich.style import Style
 from textual.color import Color
 from textual.widget import Widget
+
+from gradtop.trainer.named_tuple import NamedTuple
 
 
 class Tone(NamedTuple):

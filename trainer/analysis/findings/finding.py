@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from gradtop.trainer.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from gradtop.trainer.analysis.findings.history import RunHistory

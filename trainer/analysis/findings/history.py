@@ -6,10 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
 from gradtop.trainer.analysis.findings.loss_curve import LossCurve
 from gradtop.trainer.analysis.findings.sampled import Sampled, sampled
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import (
     EMPTY_SERIES,
     Record,

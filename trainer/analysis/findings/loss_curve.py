@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from statistics import median
-from typing import NamedTuple
 
 from gradtop.trainer.analysis.spikes import (
     BEFORE,
@@ -18,6 +17,7 @@ from gradtop.trainer.analysis.spikes import (
     is_sharp,
     quantile,
 )
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import Series, StreamReader
 from gradtop.trainer.record.streams.registry import LOSS
 from gradtop.trainer.record.streams.rollup import mean

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from gradtop.trainer.analysis.findings.finding import Finding, Severity
 from gradtop.trainer.analysis.findings.history import RunHistory
 from gradtop.trainer.analysis.findings.rules import RULES
 from gradtop.trainer.analysis.formatting import number
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import RunReader
 from gradtop.trainer.record.state import WENT_WRONG
 from gradtop.trainer.record.streams.registry import ACTIVATIONS, EVALS, LAYERS, STEPS, SYSTEM

@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from statistics import median
-from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from gradtop.trainer.analysis.gradient_health import TREND, GradientHealth, Measured, assess_gradients, window
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import StreamReader
 from gradtop.trainer.record.bounds import sizes_of
 from gradtop.trainer.record.streams.registry import GRAD_NORM, MODULES, UPDATE_RATIO, of_parameter, parameter_of

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+from gradtop.trainer.named_tuple import NamedTuple
 
 PHASE, MODULE = "phase: ", "module: "  # how the ranges of our own are named in a trace
 HOST = frozenset({"cpu_op", "user_annotation"})

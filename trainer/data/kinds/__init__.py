@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal
 
 from gradtop.trainer.data.targets import CLASSES, TargetKind
 from gradtop.trainer.declare import Kind, setting
+from gradtop.trainer.named_tuple import NamedTuple
 
 
 class DataShape(NamedTuple):

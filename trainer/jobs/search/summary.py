@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import NamedTuple
 
 from gradtop.trainer.jobs.search.outcome import SearchOutcome
 from gradtop.trainer.jobs.search.study import Study
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.trials.recorded import Trial
 
 EVERY = 2.0  # seconds, at least, between two computations of importances while trials end

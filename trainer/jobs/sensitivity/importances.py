@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from gradtop.trainer.jobs.search.outcome import outcome_of
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import Run, RunReader, list_runs, read_meta
 from gradtop.trainer.record.run_reader import read_config
 

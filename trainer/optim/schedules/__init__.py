@@ -6,9 +6,10 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal
 
 from gradtop.trainer.declare import Kind, setting
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.optim.turn import Turn as Turn
 
 Unit = Literal["epochs", "steps"]

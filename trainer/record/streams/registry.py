@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import NamedTuple
 
 from gradtop.trainer import metrics
+from gradtop.trainer.named_tuple import NamedTuple
 
 DTYPE = "<f8"  # of every value, in numpy's notation
 

@@ -6,8 +6,9 @@ import math
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record.bounds import WHOLE
 from gradtop.trainer.record.streams.rollup import in_place, summary, weighted
 from gradtop.trainer.record.streams.segment import SPANS, Places, Segment, Values

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from gradtop.trainer.named_tuple import NamedTuple
 
 KEPT = 1 << 26  # scores that are kept, 256 MiB; more are counted in bins
 BINS = 4096  # of log-odds, for each class or label

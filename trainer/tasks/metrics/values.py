@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from gradtop.trainer.named_tuple import NamedTuple
 
 LEAST = torch.finfo(torch.float64).eps  # of a target that is divided by, as in scikit-learn
 

@@ -6,10 +6,11 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import torch
 
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import EventKind, Run
 from gradtop.trainer.record.profiles import Profile, read_profile, summary_path
 from gradtop.trainer.record.writing import create

@@ -7,11 +7,12 @@ import time
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from gradtop.trainer.analysis.gradient_health import TREND, GradientHealth, Measured, assess_gradients, trend, window
 from gradtop.trainer.analysis.marks import Mark, event_marks
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import EMPTY_SERIES, RunReader, Series, StreamReader, clean
 from gradtop.trainer.record.streams.registry import (
     ALL,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradtop.trainer.analysis.event_list import event_list
 from gradtop.trainer.analysis.event_text import EventLine
 from gradtop.trainer.analysis.marks import Mark, checkpoint_marks, event_marks
 from gradtop.trainer.analysis.text import loss_terms
 from gradtop.trainer.metrics import Monitored
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import EMPTY_SERIES, RunReader, Series, StreamReader, effective
 from gradtop.trainer.record.streams.registry import (
     ACCURACY,

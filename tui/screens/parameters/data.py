@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record.streams.registry import LAYERS
 from gradtop.tui.reading.model import NO_MODEL, ROOT, Model, Node, model_of
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from gradtop.trainer.analysis.formatting import number, size
 from gradtop.trainer.analysis.profile_text import seconds_text, share_text, steps_text
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import clean
 from gradtop.trainer.record.profiles import ModuleCost, OperatorCost, Profile
 from gradtop.tui.framework.lines import TextLine

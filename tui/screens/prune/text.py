@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
 
 from gradtop.trainer.analysis.formatting import number, percent, significant, size
 from gradtop.trainer.analysis.text import metric_figure
@@ -13,6 +12,7 @@ from gradtop.trainer.jobs.prune.config import REMOVAL
 from gradtop.trainer.jobs.prune.result import MASKS_SAVE_NOTHING, PruneAbout, checked_text, pruning_verdict, speedup
 from gradtop.trainer.jobs.prune.trial import PruneTrial, choice_text, layer_sparsity, sparsity
 from gradtop.trainer.metrics import ACCURACY, LOSS, metric_of
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record.streams.registry import (
     BASE_BATCH_LATENCY,
     BASE_LATENCY,

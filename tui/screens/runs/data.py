@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis.index import RunsView
 from gradtop.trainer.analysis.run_order import NEWEST, groups
 from gradtop.trainer.analysis.run_row import RunRow
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import RunReader, clean
 
 if TYPE_CHECKING:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis.lr_turns import Turn, lr_turns, recorded_turns
 from gradtop.trainer.analysis.marks import event_marks
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import EMPTY_SERIES, Series
 from gradtop.trainer.record.streams.registry import LR, PLAN, STEPS
 from gradtop.tui.reading.chart_view import NO_CLOCK, ChartView, Clock, clock_of

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gradtop.trainer.analysis.formatting import number, significant
 from gradtop.trainer.analysis.live_change import NO_CONSEQUENCES, LiveConsequences, live_consequences, new_learning_rate
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import CheckpointInfo, Series, Status
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from rich.cells import cell_len
 from rich.style import Style
@@ -13,6 +12,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.tui.widgets.cells import Cells, spans
 from gradtop.tui.widgets.glyphs import draws_unicode
 from gradtop.tui.widgets.line_edit import LineEdit

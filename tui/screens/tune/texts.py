@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gradtop.trainer.fields.outline import declared_sections, default_texts, texts_of
 from gradtop.trainer.fields.spec import EFFECTS, LIVE_KINDS, Effect, FieldSpec, SectionSpec
 from gradtop.trainer.fields.text import to_text
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import effective
 
 if TYPE_CHECKING:

@@ -6,9 +6,10 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import EventKind, RunReader, StreamReader, clean
 from gradtop.trainer.record.bounds import WHOLE, sizes_of
 from gradtop.trainer.record.streams.registry import (

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from gradtop.trainer.analysis.formatting import number, shape
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import RunReader, RunState, StreamReader
 from gradtop.trainer.record.pictures import ALL_CHANNELS, Picture, PictureKind, Wanted, kernel_size, layout
 from gradtop.trainer.record.streams.registry import (

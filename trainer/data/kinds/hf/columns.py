@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from gradtop.trainer.data.kinds.hf import SavedDataset
 from gradtop.trainer.data.table_encoding import several_words
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.runtime.errors import UserError
 
 ColumnType = Literal["image", "class", "string", "bool", "integer", "float", "sequence of integers", "sequence of floats", "other"]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from gradtop.trainer.data.fingerprint import digest_of
 from gradtop.trainer.data.kinds.image_folder.listing import TESTING, TRAINING, VALIDATION
 from gradtop.trainer.data.table_encoding import several_words
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.runtime.errors import UserError
 
 EXTRA = "pip install 'gradtop[hf]'"

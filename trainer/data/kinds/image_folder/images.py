@@ -6,11 +6,12 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal
 
 import torch
 from torch import Tensor
 
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.runtime.errors import UserError
 
 _ORIENTATION = 0x0112

@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from gradtop.trainer.data.kinds.image_folder import listing
 from gradtop.trainer.data.kinds.image_folder.listing import (
@@ -20,6 +19,7 @@ from gradtop.trainer.data.kinds.image_folder.listing import (
     name_hash,
     part_name,
 )
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.runtime.errors import UserError
 
 PICTURES, MASKS = "images", "masks"

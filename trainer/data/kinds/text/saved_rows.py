@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from gradtop.trainer.data.kinds.hf.columns import type_of
 from gradtop.trainer.data.kinds.hf.opening import holds_saved, open_splits
 from gradtop.trainer.data.table_encoding import several_words
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.preparing import one_by_one
 

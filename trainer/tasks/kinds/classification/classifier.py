@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,6 +24,7 @@ from gradtop.trainer.metrics import (
     TOP5_ACCURACY,
     TOP_CLASSES,
 )
+from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.tasks.kinds import TaskConfig
 from gradtop.trainer.tasks.kinds.classification import NOT_IGNORED, ClassificationTask
