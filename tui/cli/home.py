@@ -59,7 +59,8 @@ def open_screen(run: Run | None, runs: Path, *, server: bool, mode: str | None =
         return 2
     launcher = Launcher(runs, server=server)
     end_with_the_terminal(launcher.close)
-    app = GradtopApp(run, runs, mode=mode, launcher=launcher, keymap=load_keymap(keymap_file(os.environ)), capabilities=terminal)
+    with quick_start.lean_imports():  # of the terminal's driver
+        app = GradtopApp(run, runs, mode=mode, launcher=launcher, keymap=load_keymap(keymap_file(os.environ)), capabilities=terminal)
     try:
         app.run()
     except asyncio.CancelledError:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
+from gradtop.tui.quick_start import import_paths
+
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
@@ -234,6 +236,7 @@ def suggestion(word: str, known: Sequence[str]) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code. A usage or configuration error is one sentence on standard error."""
     open_streams()
+    import_paths()
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
         code: int = options.run_command(options)
