@@ -59,6 +59,7 @@ def serve(name: str, idle: float) -> int:
     if not listener.listen():
         listening()
         return 0
+    listener.release_when_terminated()
     os.dup2(log, 2)
     os.close(log)
     os.chdir("/")

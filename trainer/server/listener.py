@@ -6,7 +6,9 @@ import contextlib
 import fcntl
 import json
 import os
+import signal
 import socket
+from types import FrameType
 
 from gradtop.trainer.launch.server_address import open_directory
 
@@ -32,6 +34,7 @@ class Listener:
         self._bind()
         self.record("importing")
         self._retire_others()
+        self._remove_leftovers()
         return True
 
     def record(self, state: str) -> None:
@@ -83,6 +86,17 @@ class Listener:
                 os.unlink(f"{self.name}.{suffix}", dir_fd=self._directory)
         self.close_descriptors()
 
+    def release_when_terminated(self) -> None:
+        """From here on SIGTERM ends this process as it does any other, once its files are gone; what it has forked goes on."""
+
+        def leave(number: int, _frame: FrameType | None) -> None:
+            self.close()
+            self.release()
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+        signal.signal(signal.SIGTERM, leave)
+
     def close_descriptors(self) -> None:
         """In a forked process: the server keeps its own."""
         self.socket.close()
@@ -126,10 +140,21 @@ class Listener:
                 try:
                     other.connect(f"/proc/self/fd/{self._directory}/{name}")
                     other.sendall(json.dumps({"kind": "retire"}).encode() + b"\n")
-                except TimeoutError:
-                    continue
                 except OSError:
-                    # Nobody listens: its server was killed.
-                    for suffix in ("socket", "log", "lock"):
-                        with contextlib.suppress(OSError):
-                            os.unlink(f"{name.removesuffix('socket')}{suffix}", dir_fd=self._directory)
+                    continue  # its server is busy, or was killed
+
+    def _remove_leftovers(self) -> None:
+        """What servers of any environment have left that were killed: nobody holds their lock."""
+        for path in os.listdir(self._directory):  # noqa: PTH208 - of a descriptor
+            name, _, suffix = path.rpartition(".")
+            if suffix != "lock" or name == self.name:
+                continue
+            with contextlib.suppress(OSError):
+                lock = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._directory)
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    for each in ("socket", "log", "lock"):
+                        with contextlib.suppress(FileNotFoundError):
+                            os.unlink(f"{name}.{each}", dir_fd=self._directory)
+                finally:
+                    os.close(lock)

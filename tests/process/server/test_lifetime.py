@@ -87,6 +87,40 @@ def test_it_ends_a_while_after_its_last_client_and_leaves_no_file(zygote: Zygote
     assert list(server_directory().iterdir()) == []
 
 
+@pytest.mark.parametrize("ready", [False, True], ids=["importing", "ready"])
+def test_one_that_is_terminated_leaves_no_file_and_its_workers_go_on(zygote: Zygote, own_servers: Path, tmp_path: Path, adopt: Adopt, ready: bool) -> None:
+    zygote.start_server()
+    (pid,) = server_pids(own_servers)
+    run = make_run(tmp_path)
+    if ready:
+        assert ready_server() == pid
+        start_worker(run)
+        worker = adopt(run)
+        wait_for_step(run, 5)
+    end(pid, signal.SIGTERM)
+    assert list(server_directory().iterdir()) == []
+    if ready:
+        step = read_status(run).step
+        wait_for_step(run, step + 5)
+        assert worker.alive
+
+
+def test_what_a_killed_one_left_is_removed_by_the_next_of_any_environment(own: int, own_servers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    end(own)
+    left = set(server_directory().iterdir())
+    assert {path.suffix for path in left} == {".socket", ".lock", ".log"}
+    monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
+    server.start_server()
+    (new,) = server_pids(own_servers)
+    monkeypatch.delenv("MKL_CBWR")
+    there = set(server_directory().iterdir())
+    assert there.isdisjoint(left)
+    assert {path.suffix for path in there} == {".socket", ".lock", ".log"}
+    server.start_server()  # one that lives keeps its files
+    assert there < set(server_directory().iterdir())
+    assert process_start(new)
+
+
 def test_it_does_not_end_while_a_child_works(zygote: Zygote, own_servers: Path, tmp_path: Path, adopt: Adopt) -> None:
     zygote.start_server(idle=0.5)
     (pid,) = server_pids(own_servers)
