@@ -276,6 +276,11 @@ def headline_of(further: Container[str]) -> str:
     return next((headline for name, headline in HEADLINES.items() if name in further), ACCURACY)
 
 
+def expected_headline(labels: str) -> str:
+    """The metric that will stand beside the loss where there is a label for each of these; "" where only the data tell."""
+    return {SAMPLES: ACCURACY, VALUES: R2, LABEL_SETS: AVERAGE_PRECISION, PIXELS: MEAN_IOU, **dict.fromkeys((CHARACTERS, TOKENS, TEXT_TOKENS), PERPLEXITY)}.get(labels, "")
+
+
 class Monitored(NamedTuple):
     """The metric that decides which evaluation is the best, by its lowest (`min`) or highest (`max`) value."""
 

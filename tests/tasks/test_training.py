@@ -174,3 +174,21 @@ def test_what_does_not_fit_is_said_before_training(tmp_path: Path, task: str, ta
         assert newest_state(run)["found"]["data"]["classes"] == 2
         return
     assert sentence in refusal(task_run(tmp_path, task, target, arguments=arguments))
+
+
+@pytest.mark.parametrize(
+    ("task", "headline"),
+    [
+        ('kind = "regression"', "r2"),
+        ('kind = "multi_label"', "average_precision"),
+        ('kind = "segmentation"', "mean_iou"),
+        ('kind = "classification"', "accuracy"),
+        ('kind = "custom"\ntarget = "tests.tasks.data:missing"', "loss"),
+    ],
+)
+def test_a_run_that_fails_before_its_data_are_there_knows_what_it_would_have_measured(tmp_path: Path, task: str, headline: str) -> None:
+    run = task_run(tmp_path, task, "missing")
+    remember(code_of_run(run))
+    assert "missing" in refusal(run)
+    status = read_status(run)
+    assert (status.step, status.beside_loss) == (0, headline)

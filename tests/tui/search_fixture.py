@@ -29,7 +29,7 @@ def trial(number: int, draw: random.Random, *, objectives: int = 1, run: str = "
     if params[KIND] == "sgd":
         params[MOMENTUM] = draw.uniform(0.5, 0.99)
     state = TrialState.FAILED if draw.random() < 0.02 else TrialState.PRUNED if draw.random() < 0.2 else TrialState.DONE
-    values = {} if state is TrialState.FAILED else {"val_loss": loss, "seconds": 3 + 400 / batch * draw.uniform(0.9, 1.1)}
+    values = {} if state is TrialState.FAILED else {"loss": loss, "seconds": 3 + 400 / batch * draw.uniform(0.9, 1.1)}
     values = dict(list(values.items())[:objectives])
     started = NOW - 900 + 6 * number
     error = "out of memory" if state is TrialState.FAILED else ""
@@ -50,7 +50,7 @@ def search_run(
         append_trial(run, going)
     if alive:
         append_trial(run, Trial(trials + alive, TrialState.QUEUED, {LR: 3e-3}, source="hand", queued=NOW - 3))
-    names = {"val_loss": "min", "seconds": "min"}
+    names = {"loss": "min", "seconds": "min"}
     importances = {"ped_anova": dict.fromkeys(names, SHARES)} if trials > 10 else {}
     outcome = SearchOutcome(dict(list(names.items())[:objectives]), budget=budget, importances=importances)
     write_status(run, Status(state=state, step=trials, steps=budget, updated=NOW, seconds=30.0, host=this_host()[0], boot=this_host()[1], pid=os.getpid(), pid_started=process_start(os.getpid()) or 0.0, result=outcome.record()))

@@ -84,6 +84,11 @@ class RunIndex:
         self.ids: frozenset[str] = frozenset()
 
     @property
+    def trouble(self) -> str:
+        """Why the directory could not be listed; "" where it was, or was never there."""
+        return self._list.trouble
+
+    @property
     def any_alive(self) -> bool:
         return any(entry.state.is_alive for entry in self._entries.values())
 
@@ -163,12 +168,12 @@ class RunIndex:
         mark = _mark(os.fspath(self.runs))
         if mark == self._listed[0] and abs(now - self._listed[1]) < LIST_EVERY and self._monotonic() > self._unfinished:
             return False
-        self._listed, others = (mark, now), self._list.others
+        self._listed, others, trouble = (mark, now), self._list.others, self._list.trouble
         found = self._list.read()
         if self._list.others - others:
             self._unfinished = self._monotonic() + FILLED  # maybe a run whose files are being written: they change its own directory alone
         if [run.where for run in found] == list(self._entries):
-            return False
+            return self._list.trouble != trouble
         self._entries = {run.where: self._entries.get(run.where) or IndexedRun(run) for run in found}
         self.ids = frozenset(run.id for run in found)
         self._is_sorted = False

@@ -25,20 +25,30 @@ def list_runs(runs: Path) -> list[Run]:
 
 
 class RunList:
-    """The runs of a directory; `read` examines only new entries. `others` are the directories in it that are no runs, or not yet."""
+    """The runs of a directory; `read` examines only new entries. `others` are the directories in it that are no runs, or not yet.
+
+    `trouble` is why it could not be listed; that it is not there is none until it was.
+    """
 
     def __init__(self, runs: Path) -> None:
         self._runs = os.path.abspath(runs)
         self._ages: dict[str, tuple[Age, Run]] = {}  # by file name
         self.others: frozenset[str] = frozenset()
+        self.trouble = ""
+        self._was_there = False
 
     def read(self) -> list[Run]:
         """Newest first."""
         try:
             with os.scandir(self._runs) as entries:
                 names = [entry.name for entry in entries if not entry.name.startswith(".") and _is_folder(entry)]
-        except OSError:
+        except FileNotFoundError:
+            self.trouble = f"The runs directory was deleted or moved: {self._runs}" if self._was_there else ""
             return []
+        except OSError as error:
+            self.trouble = f"The runs directory cannot be read ({error.strerror}): {self._runs}"
+            return []
+        self.trouble, self._was_there = "", True
         known, self._ages = self._ages, {}
         for name in names:
             found = known.get(name)

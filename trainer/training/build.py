@@ -33,7 +33,7 @@ from gradtop.trainer.data.dataset import Source, TrainingBatches, counts_epochs
 from gradtop.trainer.data.load import load_data
 from gradtop.trainer.data.sampling import draw_of, draw_text
 from gradtop.trainer.job import PROFILE
-from gradtop.trainer.metrics import UNCOUNTED
+from gradtop.trainer.metrics import LOSS, UNCOUNTED, expected_headline
 from gradtop.trainer.models.build import build_model
 from gradtop.trainer.models.description import describe
 from gradtop.trainer.models.initialise import initialise as initialise_weights
@@ -102,6 +102,8 @@ def prepare(context: RunContext) -> Session:
     """Raises UserError with a sentence for whatever the user can put right."""
     run, writer, progress, control = context.run, context.writer, context.progress, context.control
     config = read_valid_config(run)
+    if not context.resume:  # known before the data are: what is shown of a run that fails there
+        progress.update(headline=LOSS if config.task.own_metrics else expected_headline(config.task.labels(config.data.inputs)))
     if run.checkpoints.is_symlink():
         raise UserError(f"{run.checkpoints} is a link, through which no checkpoint is written; move the whole run directory, and link that instead")
     state, edits = newest_state(run, writer) if context.resume else None, Edits()

@@ -9,6 +9,7 @@ from gradtop.trainer.analysis.formatting import setting_text
 from gradtop.trainer.analysis.formatting import share as fraction
 from gradtop.trainer.job import Result
 from gradtop.trainer.jobs.search.outcome import outcome_of
+from gradtop.trainer.metrics import metric_of
 from gradtop.trainer.record import RunReader, Status
 from gradtop.trainer.trials.recorded import Trial, read_trials
 
@@ -31,7 +32,7 @@ def best_trials(reader: RunReader) -> list[Trial]:
 
 
 def trial_text(trial: Trial) -> str:
-    values = ", ".join(f"{name} {value:.4g}" for name, value in trial.values.items())
+    values = ", ".join(f"{metric_of(name).title} {value:.4g}" for name, value in trial.values.items())
     return f"trial {trial.number} ({trial.run}): {values} with {', '.join(f'{key}={setting_text(value)}' for key, value in trial.params.items())}"
 
 
@@ -43,7 +44,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         yield "best", trial_text(trial)
     for evaluator, by in outcome.importances.items():
         for objective, shares in by.items():
-            yield f"{evaluator}", f"{objective}: {', '.join(f'{key} {fraction(share, 2)}' for key, share in shares.items())}"
+            yield f"{evaluator}", f"{metric_of(objective).title}: {', '.join(f'{key} {fraction(share, 2)}' for key, share in shares.items())}"
 
 
 def record(reader: RunReader) -> Mapping[str, object]:

@@ -26,7 +26,8 @@ LOOKING = 0.1  # seconds of looking up what a column, an order or a filter needs
 class RunsPart(NamedTuple):
     """`total` runs are there, with the ids `known`; `rows` of them match the filter, or `problem` says what is wrong with it.
 
-    Those are sorted within `groups` that do not compare with each other; 0 where they are not ranked. `whole` is whether all were read.
+    Those are sorted within `groups` that do not compare with each other; 0 where they are not ranked. `whole` is whether all were read,
+    `trouble` why their directory could not be listed.
     """
 
     rows: tuple[RunRow, ...] = ()
@@ -37,13 +38,14 @@ class RunsPart(NamedTuple):
     problem: str = ""
     groups: int = 0
     whole: bool = True
+    trouble: str = ""
 
 
 def read_runs(source: ReadContext, view: RunsView) -> RunsPart:
     runs = source.runs
     runs.gather(view, LOOKING)
     rows = runs.rows(view)
-    return RunsPart(rows, len(runs), view, source.clock(), runs.ids, runs.problem(view), groups(rows, view.sort), runs.is_whole)
+    return RunsPart(rows, len(runs), view, source.clock(), runs.ids, runs.problem(view), groups(rows, view.sort), runs.is_whole, runs.trouble)
 
 
 class Judgement(NamedTuple):

@@ -20,7 +20,6 @@ from gradtop.trainer.analysis.run_row import RunRow
 from gradtop.trainer.job import find_job
 from gradtop.trainer.metrics import ACCURACY
 from gradtop.trainer.record import Run, clean
-from gradtop.tui import keys
 from gradtop.tui.framework.lines import TextLine
 from gradtop.tui.framework.mode_screen import ModeScreen, bindings
 from gradtop.tui.framework.target import Target, is_resumable
@@ -33,7 +32,7 @@ from gradtop.tui.screens.runs.deletion import Deletion, confirm_deletion, report
 from gradtop.tui.screens.runs.judging import Judged, RunJudge
 from gradtop.tui.screens.runs.marks import RunMarks
 from gradtop.tui.screens.runs.model import use_model
-from gradtop.tui.screens.runs.text import RunDetails, about, run_cells, shown_name
+from gradtop.tui.screens.runs.text import RunDetails, about, none_text, run_cells, shown_name
 from gradtop.tui.widgets.cells import collected
 from gradtop.tui.widgets.columns import Cell
 from gradtop.tui.widgets.table import Table
@@ -122,7 +121,7 @@ class Runs(ModeScreen):
             self.set_focus(self.table)
         self._rows = rows = {row.run.id: row for row in part.rows}
         self._known = part.known
-        self.table.set_empty(f"No runs yet. {keys.name('mode.tune')} starts one, or: gradtop new digits && gradtop train digits.toml")
+        self.table.set_empty(none_text(self.gradtop.runs, part.trouble))
         watched = self.gradtop.watched
         if not self._placed and part.rows:
             self._placed = True
@@ -131,7 +130,7 @@ class Runs(ModeScreen):
         seen, now = watched.id if watched is not None else "", part.now
         self._set_columns(part)
         self.table.set_sorted(sorted_column(part.view.sort), descending=is_descending(part.view.sort, reverse=part.view.reverse))
-        problem = part.problem or ("" if part.whole or not part.view.filter else "reading …")
+        problem = part.trouble or part.problem or ("" if part.whole or not part.view.filter else "reading …")
         self.table.show(tuple(rows), lambda key: self._cells(rows[key], now, watched=key == seen), total=part.total, problem=problem)
         self._tell()
         self._judge()

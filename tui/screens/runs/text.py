@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 from gradtop.trainer.analysis.formatting import number, si, significant
 from gradtop.trainer.analysis.metric_columns import best_cell, score_cell
@@ -14,6 +15,8 @@ from gradtop.trainer.analysis.run_text import value_text
 from gradtop.trainer.analysis.text import queue_text, state_text
 from gradtop.trainer.metrics import ACCURACY
 from gradtop.trainer.record import clean
+from gradtop.trainer.record.typed import with_runs
+from gradtop.tui import keys
 from gradtop.tui.framework import states
 from gradtop.tui.framework.lines import Lines, TextLine
 from gradtop.tui.screens.runs.columns import EPOCH
@@ -23,6 +26,13 @@ ROWS = 3
 WATCHED = " ◂"
 MARKED = "= "
 PINNED = "◆ "
+
+
+def none_text(runs: Path, trouble: str) -> str:
+    """Why the list is empty: nothing was started yet, or `trouble` with the directory."""
+    if trouble:
+        return clean(trouble, 400)
+    return f"No runs yet. {keys.name('mode.tune')} starts one, or: {with_runs('gradtop new digits && gradtop train digits.toml', runs)}"
 
 
 def shown_name(row: RunRow) -> str:

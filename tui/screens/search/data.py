@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from gradtop.trainer.analysis.formatting import setting_text
+from gradtop.trainer.metrics import metric_of
 from gradtop.trainer.record import Run, RunState
 from gradtop.trainer.trials.recorded import Trial, TrialState
 from gradtop.tui.screens.search.scales import Extent, extent_of
@@ -23,6 +24,11 @@ class Objective:
 
     name: str
     maximize: bool = False
+
+    @property
+    def title(self) -> str:
+        """As people read it; it is recorded by its name."""
+        return metric_of(self.name).title
 
     def loss(self, value: float) -> float:
         """The value with its sign such that less is better; what is not finite is the worst."""
@@ -175,7 +181,8 @@ class FoundSearch:
 class SearchPart:
     """What the mode draws: `shown` are the numbers of the trials that match the filter, in the order of the view.
 
-    `chosen` is the trial whose run is watched, None where that is the search itself. Without a search, `searches` are those there are.
+    `chosen` is the trial whose run is watched, None where that is the search itself. Without a search, `searches` are those there are,
+    and `trouble` is why the directory of runs could not be listed.
     """
 
     record: SearchRecord | None = None
@@ -183,6 +190,7 @@ class SearchPart:
     shown: Sequence[int] = ()
     chosen: int | None = None
     searches: Sequence[FoundSearch] = ()
+    trouble: str = ""
 
 
 def short_names(keys: Sequence[str]) -> Mapping[str, str]:

@@ -19,7 +19,7 @@ MOST_BEST = 10  # trials of a Pareto front
 
 def best(record: SearchRecord, trial: Trial) -> str:
     """The values and parameters of a trial that no other one is better than."""
-    values = " ".join(f"{clean(each.name, 80)} {significant(trial.values[each.name])}" for each in record.objectives)
+    values = " ".join(f"{clean(each.title, 80)} {significant(trial.values[each.name])}" for each in record.objectives)
     params = " ".join(f"{clean(key, 80)}={setting_text(value)}" for key, value in trial.params.items())
     return f"best: {values}, trial {trial.number} with {params}"
 
@@ -29,7 +29,7 @@ def draw(reader: RunReader, width: int, height: int, *, colours: bool, unicode: 
     import plotext
 
     record = record_of(reader, read_trials(reader.run), 0.0)
-    name = record.objectives[0].name
+    name = record.objectives[0].title
     text = [f"{clean(record.name, 80)}  {clean(name, 80)} over trials, and the {'highest' if record.objectives[0].maximize else 'lowest'} so far"]
     if not record.valued:
         return "\n".join([*text, "nothing to plot: no trial has a value yet"])

@@ -95,13 +95,13 @@ def pareto(record: SearchRecord, width: int, height: int, *, unicode: bool) -> P
     name, other = (each.name for each in record.objectives[:2])
     x = record.reached[0].scale(ticks_along(width))
     y = record.reached[1].scale(ticks_up(height))
-    field = framed(width, height, x, y, name, unicode=unicode)
+    field = framed(width, height, x, y, record.objectives[0].title, unicode=unicode)
     if field is None:
         return None
     ahead = sorted((trial.values[name], trial.values[other]) for trial in record.front)
     field.steps(ahead)
     field.scatter(record.values[0], record.values[1], "trial", ".")
-    field.rows[0].put(1, ellipsis(other, width // 2), TONE["muted"])
+    field.rows[0].put(1, ellipsis(record.objectives[1].title, width // 2), TONE["muted"])
     field.say(f"{len(ahead)} on the front")
 
     def spots(number: int) -> Sequence[tuple[int, int]]:
@@ -120,7 +120,7 @@ def parallel(record: SearchRecord, width: int, height: int, *, unicode: bool) ->
         return None
     scales = [record.ranges[name].scale(4) for name in names]
     scales.append(record.reached[0].scale(4))
-    labels = [*(record.short[name] for name in names), record.objectives[0].name]
+    labels = [*(record.short[name] for name in names), record.objectives[0].title]
     dots = (2, 4) if unicode else (1, 1)
     canvas = Canvas(width - 2, tall, dots)
     columns = [round(number * (canvas.columns - 1) / (len(scales) - 1)) for number in range(len(scales))]

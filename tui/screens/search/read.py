@@ -61,7 +61,7 @@ def read_search(source: ReadContext, view: SearchView) -> SearchPart:
     search = search_of(reader.run, reader.meta) if reader is not None else None
     if reader is None or search is None:
         _open.clear()
-        return SearchPart(view=view, searches=tuple(found_searches(source)))
+        return SearchPart(view=view, searches=tuple(found_searches(source)), trouble=source.runs.trouble)
     if not _open or _open[0].reader.run.path != search.path:
         _open[:] = [ReadSearch(search, source.clock)]
     return _open[0].read(view, reader.run, source.clock())

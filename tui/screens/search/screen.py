@@ -126,7 +126,7 @@ class TrialsScreen(ModeScreen):
         self.query_one("#intro", Lines).show([[(f" {line}", "text" if line.startswith("  ") else "muted")] for line in INTRO.format(run=belongs, tune="Tune (6)", key=keys.name("tune.search")).split("\n")])
         by_id = {each.run.id: each for each in part.searches}
         self.table.set_columns(text.SEARCHES)
-        self.table.set_empty(f"No searches in {clean(str(self.gradtop.runs), 200)} yet.")
+        self.table.set_empty(clean(part.trouble, 400) if part.trouble else f"No searches in {clean(str(self.gradtop.runs), 200)} yet.")
         self.table.set_sorted("", descending=False)
         self.table.show(tuple(by_id), lambda key: text.found_cells(by_id[key]))
 
@@ -164,7 +164,7 @@ class TrialsScreen(ModeScreen):
 
     def _title(self, record: SearchRecord, parameter: str) -> str:
         first = record.objectives[0]
-        name = clean(first.name, 60)
+        name = clean(first.title, 60)
         return {
             plots.HISTORY: f"{name}: {'highest' if first.maximize else 'lowest'} so far",
             plots.PARALLEL: f"parallel coordinates: the best {plots.BRIGHT} bright",

@@ -56,7 +56,7 @@ def headline(record: SearchRecord, width: int, *, named: bool) -> TextLine:
 def columns(record: SearchRecord) -> list[TableColumn]:
     """Trial, state, objectives, the parameters from the most important on, what it took, its run."""
     found = [TableColumn("trial", 6, right=True, sort=BY_NUMBER), TableColumn("state", 10)]
-    found += [TableColumn(clean(each.name, WIDEST), 10, right=True, sort=value_sort(place)) for place, each in enumerate(record.objectives)]
+    found += [TableColumn(clean(each.title, WIDEST), 10, right=True, sort=value_sort(place)) for place, each in enumerate(record.objectives)]
     for place, key in enumerate(record.parameters):
         name = clean(record.short[key], WIDEST)
         found.append(TableColumn(name, max(9, min(WIDEST, len(name) + 1)), least=max(6, min(12, len(name) + 1)), right=True, priority=2 + place, sort=key, keep="end"))
@@ -101,7 +101,7 @@ def about(record: SearchRecord, trial: Trial | None) -> list[TextLine]:
     first: list[Piece] = [(f" trial {trial.number}  ", "strong"), (f"{symbol} {trial.state}", tone)]
     for place, each in enumerate(record.objectives):
         if (value := record.value(trial, place)) is not None:
-            first += [(f"   {clean(each.name, WIDEST)} ", "muted"), (significant(value), "text")]
+            first += [(f"   {clean(each.title, WIDEST)} ", "muted"), (significant(value), "text")]
     if trial.source == "hand":
         first.append(("   enqueued by hand", "warning"))
     first.append((f"   {clean(trial.error or trial.run, LONGEST)}", "error" if trial.error else "muted"))

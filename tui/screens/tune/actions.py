@@ -56,6 +56,12 @@ class FormActions(ModeScreen):
         return facts.state in {RunState.TRAINING, RunState.PAUSED} and find_job(facts.meta.job).tunable and not self.loader.stale
 
     @property
+    def forks(self) -> bool:
+        """Whether a fork can continue from what the base has, or will have once somebody asks it for a checkpoint."""
+        facts = self.snapshot.facts
+        return bool(self.base.checkpoints) or (facts.alive and find_job(facts.meta.job).trains and not self.loader.stale)
+
+    @property
     def at_once(self) -> LiveConsequences:
         """What applying the draft live does to the run beside the changes themselves."""
         drafted = self.gradtop.drafted

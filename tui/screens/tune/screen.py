@@ -28,6 +28,7 @@ from gradtop.tui.screens.tune.text import (
     buttons,
     counted,
     what_will_change,
+    where_it_takes_effect,
 )
 from gradtop.tui.screens.tune.weights import WeightsQuery
 
@@ -50,6 +51,7 @@ class Tune(FormActions):
     def __init__(self) -> None:
         super().__init__()
         self._can: tuple[object, bool] = ((), False)
+        self._takes = (False, False)  # changes now, and in a fork
 
     def body(self) -> ComposeResult:
         yield Form(id="form")
@@ -85,7 +87,12 @@ class Tune(FormActions):
     def show(self, snapshot: Snapshot) -> None:
         if isinstance(snapshot.part, TunePart):
             self.loader.follow(snapshot.part)
-        self._draw_changes()
+        takes = (self.live, self.forks)
+        if takes != self._takes:
+            self._takes = takes
+            self.on_form_moved()
+        else:
+            self._draw_changes()
 
     def on_form_touched(self) -> None:
         self.loader.touched()
@@ -111,7 +118,8 @@ class Tune(FormActions):
         if draft.problems:
             hint = f"{len(draft.problems)} to fix: {keys.name('next')} shows"
         about.border_subtitle = hint if self.has_class("-narrow") else ""
-        about.show(about_field(draft, spec) if spec is not None else about_section(draft, section) if section else [])
+        ways = where_it_takes_effect(spec.effect, live=self.live, forks=self.forks) if spec is not None else ""
+        about.show(about_field(draft, spec, ways) if spec is not None else about_section(draft, section) if section else [])
         self._draw_changes()
 
     def on_weights_query_compared(self, message: WeightsQuery.Compared) -> None:

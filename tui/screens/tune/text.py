@@ -73,8 +73,8 @@ class FilterRow(Lines):
         self.show([[*pieces, (f"   {matches}   {'enter applies, esc shows all' if edit is not None else 'esc shows all'}", "muted")]])
 
 
-def about_field(draft: FormTexts, spec: FieldSpec) -> list[TextLine]:
-    """Help, what is expected, what it was; what is wrong comes first."""
+def about_field(draft: FormTexts, spec: FieldSpec, ways: str) -> list[TextLine]:
+    """Help, what is expected, what it was, and the `ways` in which it takes effect; what is wrong comes first."""
     lines: list[TextLine] = []
     if problem := draft.problems.get(spec.key) or draft.refusal(spec):
         lines.append([(f"✕ {problem}", "error")])
@@ -86,14 +86,17 @@ def about_field(draft: FormTexts, spec: FieldSpec) -> list[TextLine]:
     if draft.was(spec) not in {"", draft.text(spec)}:
         facts.append(f"was {draft.was(spec)}")
     lines.append([(" · ".join(facts), "muted")])
-    lines.append([(f"Takes effect {where_it_takes_effect(spec.effect)}.", "muted")])
+    lines.append([(f"Takes effect {ways}.", "muted")])
     return lines
 
 
-def where_it_takes_effect(effect: str) -> str:
-    if effect == "live":
-        return f"live ({keys.name('tune.live')}), in a fork or a new run"
-    return f"in a fork ({keys.name('tune.fork')}) or a new run" if effect == "fork" else "in a new run, from the start"
+def where_it_takes_effect(effect: str, *, live: bool, forks: bool) -> str:
+    """The ways that a change to the run can take: `live` where it takes changes now, and in a fork where it has, or can get, a checkpoint."""
+    if effect == "live" and live:
+        return f"live ({keys.name('tune.live')}), in a fork or a new run" if forks else f"live ({keys.name('tune.live')}) or in a new run"
+    if effect in {"live", "fork"} and forks:
+        return f"in a fork ({keys.name('tune.fork')}) or a new run"
+    return "in a new run, from the start"
 
 
 def about_section(draft: FormTexts, section: str) -> list[TextLine]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,40 @@ async def test_what_is_wrong_is_looked_for_in_the_rows_in_view_alone(tmp_path: P
         await screen.until(lambda: mode.view().columns, "the columns that fit")
         assert "finding" in mode.table.shown_columns
         assert "finding" not in mode.view().needs
+
+
+@pytest.mark.parametrize("filtered", [False, True])
+async def test_where_the_directory_has_gone_or_cannot_be_read_that_is_said(
+    tmp_path: Path, family: Family, monkeypatch: pytest.MonkeyPatch, filtered: bool
+) -> None:
+    runs = family.training.path.parent
+    async with piloted(tmp_path, None, mode="runs", size=(80, 24)) as screen:
+        await screen.shows("quiet-heron")
+        if filtered:
+            await screen.press("slash", *"heron", "enter")
+            await screen.shows("1 of 5")
+        runs.rename(runs.with_name("elsewhere"))
+        await screen.shows("The runs directory was deleted or moved: ")
+        assert "No runs yet" not in screen.shown()
+        runs.with_name("elsewhere").rename(runs)
+        await screen.shows("quiet-heron")
+
+        scandir = os.scandir
+
+        def refuse(path: object) -> object:  # as for anybody but root, who runs the tests in a container
+            if str(path) == str(runs):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return scandir(path)  # type: ignore[call-overload]  # whatever it is called with
+
+        monkeypatch.setattr("os.scandir", refuse)
+        (runs / "new").mkdir()  # so that it is listed anew
+        await screen.shows("The runs directory cannot be read (Permission denied): ")
+
+
+async def test_an_empty_list_names_the_command_that_starts_a_run_there(tmp_path: Path) -> None:
+    async with piloted(tmp_path, None, mode="runs", size=(160, 24)) as screen:
+        await screen.shows("No runs yet.")
+        await screen.shows(f"gradtop train configs/digits.toml --runs {screen.app.runs}")
 
 
 async def test_live_rows_follow_their_runs(tmp_path: Path, family: Family) -> None:

@@ -23,7 +23,7 @@ def searched(count: int, *, maximize: bool = False) -> SearchRecord:
     draw = random.Random(1)
     trials = {number: trial(number, draw, objectives=2) for number in range(count)}
     return SearchRecord(
-        trials=trials, objectives=(Objective("val_loss", maximize), Objective("seconds")), budget=count, importances={"ped_anova": SHARES, "fanova": SHARES}
+        trials=trials, objectives=(Objective("loss", maximize), Objective("seconds")), budget=count, importances={"ped_anova": SHARES, "fanova": SHARES}
     )
 
 
@@ -33,9 +33,9 @@ def test_the_best_so_far_and_the_front_are_those_of_their_definitions(maximize: 
     done = [each for each in record.trials.values() if each.state is TrialState.DONE]
     found = dict(record.best_so_far)
     for each in done:
-        earlier = [sign * other.values["val_loss"] for other in done if other.number < each.number]
-        assert (each.number in found) == (sign * each.values["val_loss"] < min(earlier, default=math.inf))
-    points = {each.number: (sign * each.values["val_loss"], each.values["seconds"]) for each in done}
+        earlier = [sign * other.values["loss"] for other in done if other.number < each.number]
+        assert (each.number in found) == (sign * each.values["loss"] < min(earlier, default=math.inf))
+    points = {each.number: (sign * each.values["loss"], each.values["seconds"]) for each in done}
     undominated = {number for number, at in points.items() if not any(a <= at[0] and b <= at[1] and (a, b) != at for a, b in points.values())}
     assert {each.number for each in record.front} == undominated
     assert record.ranked[0].number == record.best_so_far[-1][0]
@@ -49,8 +49,8 @@ def test_trials_with_the_same_values_are_on_the_front_together() -> None:
 
 
 def test_a_value_that_is_not_finite_counts_for_nothing() -> None:
-    trials = {0: Trial(0, TrialState.DONE, {LR: 1.0}, {"val_loss": math.nan}), 1: Trial(1, TrialState.DONE, {LR: 0.1}, {"val_loss": 2.0})}
-    record = SearchRecord(trials=trials, objectives=(Objective("val_loss"),))
+    trials = {0: Trial(0, TrialState.DONE, {LR: 1.0}, {"loss": math.nan}), 1: Trial(1, TrialState.DONE, {LR: 0.1}, {"loss": 2.0})}
+    record = SearchRecord(trials=trials, objectives=(Objective("loss"),))
     assert [each.number for each in record.ranked] == [1]
     assert listed_trials(record, SearchView()) == [1, 0]
 
@@ -98,7 +98,7 @@ def test_a_command_draws_history_and_importances(tmp_path: Path, unicode: bool) 
     reader, empty = RunReader(search_run(tmp_path)), RunReader(search_run(tmp_path, 0))
     reader.refresh()
     text = draw(reader, 80, 16, colours=False, unicode=unicode)
-    assert "best: val_loss 0.0123, trial 24 with optimizer.lr=" in text
+    assert "best: val loss 0.0123, trial 24 with optimizer.lr=" in text
     assert "importance (PED-ANOVA)" in text
     assert ("█" in text) == unicode
     assert "no trial has a value yet" in draw(empty, 80, 16, colours=False, unicode=unicode)

@@ -25,7 +25,7 @@ async def test_it_shows_history_importances_and_trials(tmp_path: Path, size: tup
     async with piloted(tmp_path, search_run(tmp_path / "runs"), size=size) as app:
         await app.shows("trial 24")
         shown = app.shown()
-        for words in ("2 workers", "41/100 trials", "val_loss: lowest so far", "best 0.0123  trial 24", "■ done", "lr"):
+        for words in ("2 workers", "41/100 trials", "val loss: lowest so far", "best 0.0123  trial 24", "■ done", "lr"):
             assert words in shown
         assert ("PED-ANOVA" in shown) == (size[0] >= 100)
         assert app.app.current_mode == "search"
@@ -33,14 +33,14 @@ async def test_it_shows_history_importances_and_trials(tmp_path: Path, size: tup
 
 async def test_the_plots_follow_each_other_and_end_where_they_began(tmp_path: Path) -> None:
     async with piloted(tmp_path, search_run(tmp_path / "runs", objectives=2)) as app:
-        await app.shows("val_loss: lowest so far")
-        for title in ("parallel coordinates", "val_loss over optimizer.lr", "Pareto front", "val_loss: lowest so far"):
+        await app.shows("val loss: lowest so far")
+        for title in ("parallel coordinates", "val loss over optimizer.lr", "Pareto front", "val loss: lowest so far"):
             await app.press("v")
             await app.shows(title)
         await app.press("V", "V")
-        await app.shows("val_loss over optimizer.lr")
+        await app.shows("val loss over optimizer.lr")
         await app.press("]")
-        await app.shows("val_loss over training.batch_size")
+        await app.shows("val loss over training.batch_size")
 
 
 async def test_a_narrow_terminal_has_the_importances_as_a_plot(tmp_path: Path) -> None:

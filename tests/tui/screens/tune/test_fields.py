@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 from pathlib import Path
 
@@ -10,11 +11,14 @@ import pytest
 from textual.events import Paste
 from textual.widgets import OptionList
 
+from gradtop.trainer.config import dump_config
 from gradtop.trainer.metrics import METRICS
 from gradtop.trainer.record import Run, read_status
+from gradtop.trainer.record.meta import change_meta
 from gradtop.trainer.record.status import write_status
 from gradtop.tui.dialogs.choose import Choose
-from tests.tui.screens.tune.tuning import LR, opened
+from tests.tui.runs_fixture import NOW, fake_run
+from tests.tui.screens.tune.tuning import CONFIG, LR, opened
 
 
 async def test_the_form_shows_every_field_of_the_run_with_bounds_and_units(tmp_path: Path, run: Run) -> None:
@@ -238,3 +242,27 @@ async def test_pydantic_is_not_imported_on_the_way_to_the_first_frame() -> None:
     program = "import sys, gradtop.tui.app, gradtop.tui.screens.tune.screen; sys.exit('pydantic' in sys.modules or 'gradtop.trainer.config' in sys.modules)"
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", program)
     assert await process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("state", "checkpoints", "job", "ways"),
+    [
+        ("training", True, "train", {LR: "live (ctrl+l), in a fork or a new run", "schedule.kind": "in a fork (ctrl+f) or a new run"}),
+        ("training", False, "train", {LR: "live (ctrl+l), in a fork or a new run", "schedule.kind": "in a fork (ctrl+f) or a new run"}),
+        ("done", True, "train", {LR: "in a fork (ctrl+f) or a new run", "schedule.kind": "in a fork (ctrl+f) or a new run"}),
+        ("failed", False, "train", {LR: "in a new run, from the start", "schedule.kind": "in a new run, from the start"}),
+        ("training", True, "speed", {LR: "in a new run, from the start", "schedule.kind": "in a new run, from the start"}),
+    ],
+)
+async def test_only_the_ways_are_said_that_the_run_can_take(
+    tmp_path: Path, runs: Path, state: str, checkpoints: bool, job: str, ways: dict[str, str]
+) -> None:
+    run, _ = fake_run(runs, "quiet-heron", state=state, created=NOW - 31)
+    run.config.write_text(dump_config(CONFIG))
+    change_meta(run, job=job)
+    if not checkpoints:
+        shutil.rmtree(run.checkpoints)
+    async with opened(tmp_path, run=run) as screen:
+        for key, text in ways.items():
+            screen.form.go(key)
+            await screen.shows(f"Takes effect {text}.")
