@@ -32,7 +32,7 @@ from gradtop.tui.screens.runs.deletion import Deletion, confirm_deletion, report
 from gradtop.tui.screens.runs.judging import Judged, RunJudge
 from gradtop.tui.screens.runs.marks import RunMarks
 from gradtop.tui.screens.runs.model import use_model
-from gradtop.tui.screens.runs.text import RunDetails, about, none_text, run_cells, shown_name
+from gradtop.tui.screens.runs.text import RunDetails, about, empty_list_text, run_cells, shown_name
 from gradtop.tui.widgets.cells import collected
 from gradtop.tui.widgets.columns import Cell
 from gradtop.tui.widgets.table import Table
@@ -121,7 +121,7 @@ class Runs(ModeScreen):
             self.set_focus(self.table)
         self._rows = rows = {row.run.id: row for row in part.rows}
         self._known = part.known
-        self.table.set_empty(none_text(self.gradtop.runs, part.trouble))
+        self.table.set_empty(empty_list_text(self.gradtop.runs, part.trouble))
         watched = self.gradtop.watched
         if not self._placed and part.rows:
             self._placed = True

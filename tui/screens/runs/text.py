@@ -28,7 +28,7 @@ MARKED = "= "
 PINNED = "◆ "
 
 
-def none_text(runs: Path, trouble: str) -> str:
+def empty_list_text(runs: Path, trouble: str) -> str:
     """Why the list is empty: nothing was started yet, or `trouble` with the directory."""
     if trouble:
         return clean(trouble, 400)
