@@ -122,7 +122,7 @@ def test_a_command_that_is_named_works_as_written_where_the_runs_are_elsewhere(g
 
 
 def test_the_first_command_of_an_empty_directory_is_named_with_it(gradtop: Gradtop, tmp_path: Path) -> None:
-    assert gradtop("ls", "--runs", tmp_path / "new").err == f"No runs in new yet. Start one: gradtop train configs/digits.toml --runs {tmp_path / 'new'}\n"
+    assert gradtop("ls", "--runs", tmp_path / "new").err == f"No runs in new yet. Start one: gradtop new digits && gradtop train digits.toml --runs {tmp_path / 'new'}\n"
 
 
 def test_paths_are_shown_from_the_working_directory(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ async def test_where_the_directory_has_gone_or_cannot_be_read_that_is_said(
 
 
 async def test_an_empty_list_names_the_command_that_starts_a_run_there(tmp_path: Path) -> None:
-    async with piloted(tmp_path, None, mode="runs", size=(160, 24)) as screen:
+    async with piloted(tmp_path, None, mode="runs", size=(240, 24)) as screen:
         await screen.shows("No runs yet.")
         await screen.shows(f"gradtop new digits && gradtop train digits.toml --runs {screen.app.runs}")
 
