@@ -67,13 +67,13 @@ def matched(value):
         case Point(x, _, "named"): return f"named {x}"
         case (a, b, c): return "as a sequence"
 
-# Before there is an instance of any.
-print(Point.__doc__, Pair.__doc__, Point.__name__, Point.__qualname__, Point.__module__, Point.__bases__, type(Point))
+# Before there is an instance of Point.
+print(Point.__doc__, Point.__name__, Point.__qualname__, Point.__module__, type(Point), Pair(1, []))
 print(Point._fields, Point._field_defaults, Point.__match_args__, Bare._field_defaults, Empty._fields, Point.LIMIT, Point.__orig_bases__ == (NamedTuple,))
-print(sorted(set(dir(Point)) - {"__dict__"}), list(Point.__annotations__), typing.get_type_hints(Point), typing.get_type_hints(Bare))
-print(Point.x.__doc__, Point.origin(), Below(4), Below(4).double, Below(4)._replace(name="z"), Below._make([1, 2, 3]))
+print(sorted(set(dir(Point)) - {"_ends"}), list(Point.__annotations__), typing.get_type_hints(Point), typing.get_type_hints(Bare))
+print(Point.x.__doc__, Point.origin(), Below(4), Below(4).double, Below(4)._replace(name="z"), Point._make([1, 2, 3]))
 print(tried(lambda: Bare()), tried(lambda: Bare(1, 2)), tried(lambda: Bare(other=1)), Bare([1]), Bare(only=[2]).only)
-for fails in (lambda: Point(), lambda: Point(1, 2, 3, 4), lambda: Point(1, x=2), lambda: Point._make([1]), lambda: Point(1)._replace(z=1, w=2), lambda: setattr(Point(1), "x", 2), lambda: setattr(Point(1), "other", 2), lambda: hash(Bare([1]))):
+for fails in (lambda: Point(), lambda: Point(1, 2, 3, 4), lambda: Point(1, x=2), lambda: setattr(Point(1), "x", 2), lambda: setattr(Point(1), "other", 2), lambda: hash(Bare([1]))):
     print(tried(fails))
 one = Point(1, y=2.5)
 print(one, repr(Point("a\\n", None)), one == Point(1, 2.5), one == (1, 2.5, "o"), one != Point(2), hash(one) == hash((1, 2.5, "o")), one < Point(2), sorted([Point(2), one]))
@@ -101,7 +101,7 @@ def said(how: str) -> str:
     return done.stdout
 
 
-def test_a_named_tuple_of_the_screen_is_as_that_of_typing() -> None:
+def test_a_named_tuple_of_textuals_is_as_typing_makes_it() -> None:
     usual, late = said("usual"), said("late")
     assert len(usual.splitlines()) > 20
     assert late.splitlines() == usual.splitlines()

@@ -44,6 +44,9 @@ def open_screen(run: Run | None, runs: Path, *, server: bool, mode: str | None =
     with quick_start.lean_imports():
         import asyncio
 
+        from gradtop.tui.framework import node_classes
+
+        node_classes.begin()
         from gradtop.tui.app import GradtopApp
     from gradtop.tui.cli import crash  # now, as a package that is replaced while the screen is open has it no more
     from gradtop.tui.cli.ending import closing_text
