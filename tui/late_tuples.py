@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import typing
 from collections import namedtuple
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from gradtop.trainer import named_tuple
 
@@ -37,8 +38,8 @@ def _new_of(made: Any) -> Callable[..., Any]:
     return new
 
 
-of_bases: Callable[[tuple[Any, ...]], tuple[type, ...]] = NamedTuple.__mro_entries__  # type: ignore[attr-defined]
-(ORIGINAL_BASE,) = of_bases((NamedTuple,))
+of_bases: Callable[[tuple[Any, ...]], tuple[type, ...]] = typing.NamedTuple.__mro_entries__  # type: ignore[attr-defined]
+(ORIGINAL_BASE,) = of_bases((typing.NamedTuple,))
 ORIGINAL = type(ORIGINAL_BASE)
 LATE_BASE = type.__new__(LateTuples, "NamedTuple", (), {})
 
@@ -46,4 +47,4 @@ LATE_BASE = type.__new__(LateTuples, "NamedTuple", (), {})
 def begin() -> None:
     """From now on, classes of named tuples are made so in this process."""
     # With another base beside it, which would have to be generic, as before.
-    NamedTuple.__mro_entries__ = lambda bases: (LATE_BASE,) if len(bases) == 1 else of_bases(bases)  # type: ignore[attr-defined]
+    typing.NamedTuple.__mro_entries__ = lambda bases: (LATE_BASE,) if len(bases) == 1 else of_bases(bases)  # type: ignore[attr-defined]
