@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from gradtop.trainer.analysis.compare import compare
-from gradtop.trainer.analysis.formatting import THIN, setting_text
+from gradtop.trainer.analysis.formatting import THIN, changed_values, setting_text
 from gradtop.trainer.analysis.index import RunIndex, RunsView
+from gradtop.trainer.analysis.text import changes_text
 from gradtop.trainer.record import (
     Meta,
+    RecordedChange,
     Run,
     RunState,
     Status,
@@ -169,10 +171,16 @@ def test_last_words_that_are_cut_are_still_the_end_of_what_is_told(runs: Path) -
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(1e-3, "1e-3"), (2.5e-6, "2.5e-6"), (0.01, "0.01"), (0.9, "0.9"), (0.0, "0"), (1e10, "1e10"), (-5e-3, "-5e-3"), (True, "true"), ((0.9, 1e-3), "[0.9, 1e-3]"), (None, "none")],
+    [(1e-3, "1e-3"), (2.5e-6, "2.5e-6"), (0.01, "0.01"), (0.9, "0.9"), (0.0, "0"), (1e10, "1e10"), (-5e-3, "-5e-3"), (True, "true"), ((0.9, 1e-3), "[0.9, 1e-3]"), (None, "none"), ({"width": 8, "act": "gelu"}, "{width = 8, act = gelu}")],
 )
 def test_a_value_of_a_configuration_reads_as_in_the_form(value: object, text: str) -> None:
     assert setting_text(value) == text
+
+
+def test_of_a_table_of_arguments_the_entries_that_changed_are_told() -> None:
+    old, new = {"width": 32, "act": "gelu", "inner": {"rate": 0.5}}, {"act": "gelu", "inner": {"rate": 0.25}, "depth": 2}
+    assert changes_text([RecordedChange("model.arguments", old, new)]) == "model.arguments.width 32 → none, model.arguments.inner.rate 0.5 → 0.25, model.arguments.depth none → 2"
+    assert list(changed_values("optimizer.lr", 1, 2)) == [("optimizer.lr", 1, 2)]
 
 
 def test_branches_of_a_tree_are_nested_and_say_which_checkpoint_they_came_from(runs: Path) -> None:

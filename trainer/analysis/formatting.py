@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 THIN = "\u202f"
 SI = ("", "k", "M", "G", "T", "P", "E")
@@ -155,7 +155,19 @@ def setting_text(value: object) -> str:
         return format(value, ".6g") if value == 0 or 0.01 <= abs(value) < 1e6 else scientific(value, 4)
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(setting_text, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{name} = {setting_text(each)}' for name, each in value.items())}}}"
     return "none" if value is None else str(value)
+
+
+def changed_values(key: str, old: object, new: object) -> Iterator[tuple[str, object, object]]:
+    """The change itself; of two tables those of their entries, by dotted key."""
+    if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
+        yield key, old, new
+        return
+    for name in dict.fromkeys([*old, *new]):
+        if old.get(name) != new.get(name):
+            yield from changed_values(f"{key}.{name}", old.get(name), new.get(name))
 
 
 def coarse_age(seconds: float) -> str:

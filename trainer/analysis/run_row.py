@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 
-from gradtop.trainer.analysis.formatting import number, setting_text
+from gradtop.trainer.analysis.formatting import changed_values, number, setting_text
 from gradtop.trainer.analysis.look_up import NOT_LOOKED, Looked
 from gradtop.trainer.analysis.text import stopped_early_text
 from gradtop.trainer.job import DEFAULT_JOB, find_job
@@ -120,7 +121,8 @@ def shortened(before: str) -> str:
 
 def describe_change(entry: IndexedRun, names: dict[str, str]) -> str:
     """What differs from the parent, or the last words of a run that ended badly; first the job, where it is no training, and its result."""
-    changes = "  ".join([f"{change.key.rpartition('.')[2]} {setting_text(change.old)} → {setting_text(change.new)}" for change in entry.meta.changes[:MOST]])
+    changed = (each for change in entry.meta.changes[:MOST] for each in changed_values(change.key, change.old, change.new))
+    changes = "  ".join([f"{key.rpartition('.')[2]} {setting_text(old)} → {setting_text(new)}" for key, old, new in islice(changed, MOST)])
     parent = entry.meta.parent
     if parent and not changes:
         changes = f"as {names.get(parent, parent)}"

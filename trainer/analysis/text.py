@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from gradtop.trainer.analysis.formatting import number, setting_text, share, si, significant
+from gradtop.trainer.analysis.formatting import changed_values, number, setting_text, share, si, significant
 from gradtop.trainer.job import find_job
 from gradtop.trainer.metrics import ACCURACY, LOSS, MEAN_IOU, PERPLEXITY, Monitored, metric_of, metrics_in_order
 from gradtop.trainer.record import RecordedChange, RunReader, RunState, Status, clean, effective, is_fork
@@ -192,7 +192,8 @@ def resumes_from(reader: RunReader) -> str:
 
 def changes_text(changes: Iterable[RecordedChange]) -> str:
     """optimizer.lr 1e-3 → 3e-4, training.clip 0 → 1"""
-    return ", ".join(f"{change.key} {setting_text(change.old)} → {setting_text(change.new)}" for change in changes)
+    changed = (each for change in changes for each in changed_values(change.key, change.old, change.new))
+    return ", ".join(f"{key} {setting_text(old)} → {setting_text(new)}" for key, old, new in changed)
 
 
 def some_of(names: Sequence[str]) -> str:

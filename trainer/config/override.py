@@ -7,9 +7,10 @@ from typing import Any
 
 from gradtop.trainer.config.problems import ConfigProblems, Problem
 from gradtop.trainer.config.schema import all_keys, find_spec, section, sections, sections_of
+from gradtop.trainer.config.table_entry import entry_path, entry_table, field_of, with_entry
 from gradtop.trainer.config.validate import did_you_mean, unknown_key
 from gradtop.trainer.fields.spec import SectionSpec
-from gradtop.trainer.fields.text import parse_text
+from gradtop.trainer.fields.text import parse_entry, parse_text
 from gradtop.trainer.job import DEFAULT_JOB, job_names
 
 COMMAND_LINE = ""
@@ -45,6 +46,11 @@ def override(tables: Mapping[str, Any], changes: Sequence[str]) -> tuple[dict[st
             problems.extend(wrong.problems)
             continue
         table, _, name = full.partition(".")
+        if entry_table(full, _kinds(changed)) is not None:
+            if isinstance(changed.setdefault(table, {}), dict):
+                changed[table] = with_entry(changed[table], entry_path(full), parse_entry(text))
+                touched.add(field_of(full))
+            continue
         spec = find_spec(full, _kinds(changed).get(table, ""))
         target = changed.setdefault(table, {})
         if isinstance(target, dict) and spec is not None:
@@ -54,7 +60,7 @@ def override(tables: Mapping[str, Any], changes: Sequence[str]) -> tuple[dict[st
 
 
 def full_key(key: str, kinds: Mapping[str, str], job: str = DEFAULT_JOB) -> str:
-    """The dotted key that a short one means under these kinds and in this job. Raises ConfigProblems with the candidates."""
+    """The dotted key that a short one means under these kinds and in this job, or one within a table: model.arguments.width. Raises ConfigProblems with the candidates."""
     keys = all_keys(job)
     if key in keys:
         _require_fits(key, kinds)
@@ -70,6 +76,8 @@ def full_key(key: str, kinds: Mapping[str, str], job: str = DEFAULT_JOB) -> str:
     table, dot, name = key.partition(".")
     if key == "job":
         raise ConfigProblems([Problem(COMMAND_LINE, key, "is chosen by the command, such as gradtop train or gradtop lr-range")])
+    if entry_table(key, kinds) is not None:
+        return key
     if dot and table in {part.name for part in sections_of(job)}:
         raise ConfigProblems([Problem(COMMAND_LINE, key, *unknown_key(table, name, kinds.get(table, "")))])
     names = {known.partition(".")[2]: known for known in keys}

@@ -29,6 +29,11 @@ def parse_text(spec: FieldSpec, text: str) -> Any:
     return as_typed(value, text) if spec.type in {"int", "float"} else value
 
 
+def parse_entry(text: str) -> Any:
+    """A value within a table, of which nothing is declared: as TOML has it, and a bare word a string."""
+    return untyped(_toml(text.strip()))
+
+
 def _meant(spec: FieldSpec, text: str) -> Any:
     value = _toml(text)
     if spec.type == "int" and isinstance(value, float) and math.isfinite(value):

@@ -15,6 +15,7 @@ from gradtop.trainer.config.load import apply_overrides, to_tables
 from gradtop.trainer.config.override import full_key
 from gradtop.trainer.config.problems import ConfigProblems
 from gradtop.trainer.config.schema import find_spec, section
+from gradtop.trainer.config.table_entry import entry_at, field_of
 from gradtop.trainer.fields.text import to_text
 from gradtop.trainer.job import DEFAULT_JOB
 
@@ -229,7 +230,7 @@ def _refused(each: Parameter, found: Mapping[str, Parameter], base: Config) -> s
             try:
                 configure(base, {**setting, each.key: value})
             except ConfigProblems as wrong:
-                own = [problem for problem in wrong.problems if problem.key == each.key]
+                own = [problem for problem in wrong.problems if problem.key == field_of(each.key)]
                 if own:
                     return f"{own[0].explanation} (in the space: {to_text(value)})"
     return ""
@@ -248,8 +249,7 @@ def configure(base: Config, params: Mapping[str, Value]) -> Config:
 
 def base_value(base: Config, key: str) -> object:
     """The value of a key in the base configuration; None where its kind lacks it."""
-    table, _, name = key.partition(".")
-    return to_tables(base).get(table, {}).get(name)
+    return entry_at(to_tables(base), key.split("."))
 
 
 def grid_point(space: Sequence[Parameter], base: Config, number: int) -> dict[str, Value] | None:

@@ -18,7 +18,9 @@ from gradtop.trainer.config import (
     to_tables,
     to_text,
 )
+from gradtop.trainer.config.table_entry import entry_at, field_of, with_entry
 from gradtop.trainer.config.validate import validate
+from gradtop.trainer.fields.text import parse_entry, parse_text
 from gradtop.trainer.job import DEFAULT_JOB
 from gradtop.trainer.record import effective
 from gradtop.tui.screens.tune.texts import Difference, FormTexts, effect_of
@@ -48,10 +50,15 @@ class Draft(FormTexts):
     def configs(self) -> tuple[Config, Config] | None:
         return (self.base, self.config) if self.config is not None else None
 
-    def type(self, key: str, text: str) -> None:
-        """Put a text into a field and check the whole."""
-        self._typed[key] = text
+    def type(self, key: str, text: str) -> str:
+        """Put a text into a field, of a place in a table of arguments into that, and check the whole; returns the key of the field."""
+        field = field_of(key)
+        if field != key:
+            arguments = parse_text(self._fields[field], self.text(self._fields[field])) if field in self._fields else {}
+            text = to_text(with_entry(arguments if isinstance(arguments, Mapping) else {}, key.split(".")[2:], parse_entry(text)))
+        self._typed[field] = text
         self._check()
+        return field
 
     def _check(self) -> None:
         self._settle()
@@ -83,6 +90,8 @@ class Draft(FormTexts):
             table = next((table for each, table in tables.items() if each == section or (not section and isinstance(table, Mapping) and name in table)), {})
             if name in table:
                 found[key] = table[name]
+            elif (value := entry_at(tables, key.split("."))) is not None:
+                found[key] = value
         return found
 
     def asks_for_the_schedule(self) -> bool:

@@ -142,10 +142,9 @@ class DraftLoader:
         if not typed or self.base.run != self._screen.gradtop.watched or (draft := self.ready()) is None:
             return
         self._screen.gradtop.typed = {}
-        for key, text in typed.items():
-            draft.type(key, text)
+        fields = [draft.type(key, text) for key, text in typed.items()]
         self._form.draw()
-        self._form.go(next(iter(typed)))
+        self._form.go(fields[0])
 
 
 def _loaded(part: TunePart) -> DraftLoaded:

@@ -209,3 +209,13 @@ def test_a_field_says_why_the_run_could_not_begin_until_it_is_changed() -> None:
     assert not draft.refusal(seed)
     assert draft.rebased(Draft(Config(), failure="training.epochs must be more")).refusal(other) == "must be more"
     assert not Draft(Config(), failure="training.seeds: are none").refusal(seed)
+
+
+def test_an_argument_of_a_model_is_typed_into_its_table_and_read_from_it() -> None:
+    draft = Draft(Config(model=CustomModel(target="mine:build", arguments={"width": 32, "act": "gelu"})))
+    assert draft.type("model.arguments.width", "15") == "model.arguments"
+    assert draft.type("model.arguments.inner.rate", "0.25") == "model.arguments"
+    assert draft.type("optimizer.lr", "3e-4") == "optimizer.lr"
+    assert draft.config is not None
+    assert to_tables(draft.config)["model"]["arguments"] == {"width": 15, "act": "gelu", "inner": {"rate": 0.25}}
+    assert draft.values_of(["model.arguments.width", "optimizer.lr", "model.arguments.no"]) == {"model.arguments.width": 15, "optimizer.lr": 3e-4}
