@@ -60,9 +60,18 @@ def test_over_seeds_the_test_is_named_with_its_figures(tmp_path: Path) -> None:
     assert record["test"] == "Welch's t-test"
     assert record["exceeds_noise"] is True
     assert [(side["n"], round(side["mean"], 6), round(side["deviation"], 6)) for side in (record["a"], record["b"])] == [(3, 0.5, 0.02), (3, 0.3, 0.01)]  # type: ignore[index]
-    assert "Welch's t-test, t = " in found.remarks[0]
+    assert "exceeds the noise of the seeds (p = " in found.remarks[0]
     assert "df = " in found.remarks[0]
-    assert "independent runs" in found.remarks[0]
+    assert found.remarks[-1].startswith("Welch's t-test, significant where p < 0.05: assumes independent runs")
+
+
+def test_a_large_difference_that_few_seeds_do_not_show_is_not_called_noise(tmp_path: Path) -> None:
+    one, other = seeds(tmp_path, "one", [0.22, 0.26, 0.24]), seeds(tmp_path, "other", [1.1, 1.4], width=16)
+    found = compare(one[0], other[0])
+    (test,) = (each for each in found.tests if each.key == "best_val_loss")
+    assert 0.05 < test.test.p < 0.2
+    assert "(2 seeds): +1.01, not significant (p = 0.0" in test.sentence
+    assert "noise" not in test.sentence
 
 
 def test_results_on_different_data_do_not_compare(tmp_path: Path) -> None:

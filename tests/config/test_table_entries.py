@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gradtop.trainer.config import ConfigProblems, apply_overrides, parse_config, to_tables
-from gradtop.trainer.trials.space import base_value, configure, parse_space, space_problems
+from gradtop.trainer.trials.space import Value, base_value, configure, parse_space, space_problems
 
 OWN = "[model]\nkind = 'custom'\ntarget = 'mine:build'\narguments = {width = 32, inner = {rate = 0.5}, act = 'gelu'}\n[optimizer]\nkind = 'sgd'\nlr = 0.1\n"
 
@@ -44,7 +44,7 @@ def test_an_argument_is_searched_as_any_other_key() -> None:
     space = {"model.arguments.width": "int(4, 64, log)", "model.arguments.act": "choice(gelu, relu)", "model.arguments.inner.rate": "float(0, 0.5) if model.arguments.act == relu"}
     assert list(space_problems(space, base)) == []
     assert [each.key for each in parse_space(space, base)] == list(space)
-    params = {"model.arguments.width": 5, "model.arguments.act": "relu", "model.arguments.inner.rate": 0.25}
+    params: dict[str, Value] = {"model.arguments.width": 5, "model.arguments.act": "relu", "model.arguments.inner.rate": 0.25}
     assert to_tables(configure(base, params))["model"]["arguments"] == {"width": 5, "inner": {"rate": 0.25}, "act": "relu"}
     assert [base_value(base, key) for key in (*space, "model.arguments.no", "optimizer.lr")] == [32, "gelu", 0.5, None, 0.1]
     assert [key for key, _ in space_problems({"model.argumets.width": "int(1, 2)"}, base)] == ["model.argumets.width"]

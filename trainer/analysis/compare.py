@@ -14,7 +14,7 @@ from gradtop.trainer.analysis.look_up import evals_of
 from gradtop.trainer.analysis.newest import newest_status
 from gradtop.trainer.analysis.overlay import seed_families, split_by_settings
 from gradtop.trainer.analysis.run_fields import data_of
-from gradtop.trainer.analysis.significance import ASSUMPTIONS, NAME, Welch, welch
+from gradtop.trainer.analysis.significance import ASSUMPTIONS, LEVEL, NAME, Welch, welch
 from gradtop.trainer.analysis.text import metric_figure
 from gradtop.trainer.metrics import ACCURACY, LOSS, is_declared, metric_of
 from gradtop.trainer.record import Run, RunReader, RunState, Status, clean, effective, list_runs, read_meta, read_status
@@ -49,11 +49,10 @@ class SeedTest:
     @property
     def sentence(self) -> str:
         one, other = (f"{significant(each.mean)} ± {significant(each.deviation)} ({each.n} seeds)" for each in self.test.samples)
-        return (
-            f"mean {self.words}: {one} and {other} differ by {significant(self.test.difference)}, which "
-            f"{'exceeds' if self.test.exceeds_noise else 'does not exceed'} their noise ({NAME}, t = {significant(self.test.t)}, "
-            f"df = {significant(self.test.degrees)}, p = {significant(self.test.p)}; {ASSUMPTIONS})"
-        )
+        difference = f"{'+' if self.test.difference > 0 else ''}{significant(self.test.difference)}"
+        # A large difference of few seeds may well be real: the test could not tell.
+        verdict = "exceeds the noise of the seeds" if self.test.exceeds_noise else "not significant"
+        return f"mean {self.words} {one} and {other}: {difference}, {verdict} (p = {significant(self.test.p)}, t = {significant(self.test.t)}, df = {significant(self.test.degrees)})"
 
     def record(self) -> dict[str, object]:
         """As JSON has it."""
@@ -89,7 +88,8 @@ class Comparison:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What is to be known of the results."""
-        return (*((self.apart,) if self.apart else ()), *(each.sentence for each in self.tests))
+        about = (f"{NAME}, significant where p < {LEVEL:g}: {ASSUMPTIONS}",) if self.tests else ()
+        return (*((self.apart,) if self.apart else ()), *(each.sentence for each in self.tests), *about)
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from gradtop.trainer.config.problems import ConfigProblems, Problem
 from gradtop.trainer.config.schema import all_keys, find_spec, section, sections, sections_of
-from gradtop.trainer.config.table_entry import entry_path, entry_table, field_of, with_entry
+from gradtop.trainer.config.table_entry import entry_path, entry_table, field_key, with_entry
 from gradtop.trainer.config.validate import did_you_mean, unknown_key
 from gradtop.trainer.fields.spec import SectionSpec
 from gradtop.trainer.fields.text import parse_entry, parse_text
@@ -49,7 +49,7 @@ def override(tables: Mapping[str, Any], changes: Sequence[str]) -> tuple[dict[st
         if entry_table(full, _kinds(changed)) is not None:
             if isinstance(changed.setdefault(table, {}), dict):
                 changed[table] = with_entry(changed[table], entry_path(full), parse_entry(text))
-                touched.add(field_of(full))
+                touched.add(field_key(full))
             continue
         spec = find_spec(full, _kinds(changed).get(table, ""))
         target = changed.setdefault(table, {})

@@ -18,7 +18,7 @@ def entry_table(key: str, kinds: Mapping[str, str]) -> FieldSpec | None:
     return spec if spec is not None and spec.type == "table" else None
 
 
-def field_of(key: str) -> str:
+def field_key(key: str) -> str:
     """The key of the field: that itself, or the table which it is a place in."""
     return ".".join(key.split(".", 2)[:2])
 

@@ -14,7 +14,7 @@ from gradtop.trainer.analysis.formatting import setting_text
 from gradtop.trainer.analysis.live_change import LiveConsequences, live_consequences, reschedules
 from gradtop.trainer.config import LIVE_KINDS, Config, ConfigProblems, diff_config, find_spec, to_tables
 from gradtop.trainer.config.override import full_key
-from gradtop.trainer.config.table_entry import field_of
+from gradtop.trainer.config.table_entry import field_key
 from gradtop.trainer.config.validate import validate
 from gradtop.trainer.data.augment import augmentation
 from gradtop.trainer.optim.lr_scheduler import advance, build_schedule, scale, take_history
@@ -64,7 +64,7 @@ def _key(tables: Mapping[str, Mapping[str, Any]], short: str, value: object) -> 
     """The full key of something that can be changed live. Raises ValueError."""
     kinds = {name: str(table["kind"]) for name, table in tables.items() if "kind" in table}
     try:
-        key = field_of(full_key(short, kinds))
+        key = field_key(full_key(short, kinds))
     except ConfigProblems as wrong:
         raise ValueError("; ".join(str(problem) for problem in wrong.problems)) from None
     if key in LIVE_KINDS:

@@ -15,7 +15,7 @@ from gradtop.trainer.config.load import apply_overrides, to_tables
 from gradtop.trainer.config.override import full_key
 from gradtop.trainer.config.problems import ConfigProblems
 from gradtop.trainer.config.schema import find_spec, section
-from gradtop.trainer.config.table_entry import entry_at, field_of
+from gradtop.trainer.config.table_entry import entry_at, field_key
 from gradtop.trainer.fields.text import to_text
 from gradtop.trainer.job import DEFAULT_JOB
 
@@ -230,7 +230,7 @@ def _refused(each: Parameter, found: Mapping[str, Parameter], base: Config) -> s
             try:
                 configure(base, {**setting, each.key: value})
             except ConfigProblems as wrong:
-                own = [problem for problem in wrong.problems if problem.key == field_of(each.key)]
+                own = [problem for problem in wrong.problems if problem.key == field_key(each.key)]
                 if own:
                     return f"{own[0].explanation} (in the space: {to_text(value)})"
     return ""

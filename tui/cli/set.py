@@ -91,7 +91,7 @@ def parsed(reader: RunReader, options: argparse.Namespace) -> dict[str, object]:
     """Full keys and values, checked against the declarations; the worker checks again. Raises UsageError or ConfigProblems."""
     from gradtop.trainer.config import LIVE_KINDS, ConfigProblems, Problem, apply_overrides, find_spec, to_tables
     from gradtop.trainer.config.override import full_key
-    from gradtop.trainer.config.table_entry import field_of
+    from gradtop.trainer.config.table_entry import field_key
     from gradtop.trainer.launch.run_config import effective_config
 
     old = effective_config(reader.run)
@@ -102,7 +102,7 @@ def parsed(reader: RunReader, options: argparse.Namespace) -> dict[str, object]:
     changes: dict[str, object] = {}
     problems = []
     for word in words:
-        key = field_of(full_key(word.partition("=")[0].strip(), kinds))
+        key = field_key(full_key(word.partition("=")[0].strip(), kinds))
         table, _, name = key.partition(".")
         value = new[table][name]
         spec = find_spec(key, kinds[table])

@@ -18,7 +18,7 @@ from gradtop.trainer.config import (
     to_tables,
     to_text,
 )
-from gradtop.trainer.config.table_entry import entry_at, field_of, with_entry
+from gradtop.trainer.config.table_entry import entry_at, field_key, with_entry
 from gradtop.trainer.config.validate import validate
 from gradtop.trainer.fields.text import parse_entry, parse_text
 from gradtop.trainer.job import DEFAULT_JOB
@@ -52,7 +52,7 @@ class Draft(FormTexts):
 
     def type(self, key: str, text: str) -> str:
         """Put a text into a field, of a place in a table of arguments into that, and check the whole; returns the key of the field."""
-        field = field_of(key)
+        field = field_key(key)
         if field != key:
             arguments = parse_text(self._fields[field], self.text(self._fields[field])) if field in self._fields else {}
             text = to_text(with_entry(arguments if isinstance(arguments, Mapping) else {}, key.split(".")[2:], parse_entry(text)))
