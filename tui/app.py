@@ -167,7 +167,7 @@ class GradtopApp(CommandingApp):
         self._visited.add(self.current_mode)
         self.comes_back = mode in self._visited and self._shows_watched(mode)
         if not self.comes_back:
-            self.hide_until_whole()
+            self.hide_until_whole(new=mode not in self._visited)
         self.switch_mode(mode)
         if mode in REMEMBERED:
             self.remember("mode", mode)

@@ -32,6 +32,17 @@ def begin(app: OrderedKeys) -> None:
     app.set_interval(EVERY, Looks(lambda: app.pressed).look)
 
 
+def put_off() -> None:
+    """While something is made that stays."""
+    gc.disable()
+
+
+def set_aside() -> None:
+    """Go on after that: no look goes through what was made."""
+    gc.freeze()
+    gc.enable()
+
+
 class Looks:
     """What a screen looks through each second: nothing, where little came and went."""
 

@@ -81,7 +81,7 @@ class TerminalApp(OrderedKeys):
         self.comes_back = False
         self.written = 0
         self.failure: BaseException | None = None
-        self.hides = False
+        self.hides = self._makes = self._collects = False
         self._hidden: Timer
 
     # Each new screen is styled by the stylesheet as it is. Textual (8.2) then styles and lays out the screen that is left twice more, and at
@@ -131,11 +131,14 @@ class TerminalApp(OrderedKeys):
         if not self.comes_back:
             super().delay_update(delay)
 
-    def hide_until_whole(self) -> None:
-        """Paint nothing until `is_whole` is called; `hidden_long` is called after as long as nobody minds."""
+    def hide_until_whole(self, *, new: bool = False) -> None:
+        """Paint nothing until `is_whole` is called; `hidden_long` is called after as long as nobody minds. Of what is `new`, nearly all stays."""
         self.is_whole()
         self._begin_batch()
         self.hides = True
+        self._makes = new and self._collects
+        if self._makes:
+            garbage.put_off()
         self._hidden = self.set_timer(HIDDEN, self.hidden_long)
 
     def hidden_long(self) -> None:
@@ -150,6 +153,8 @@ class TerminalApp(OrderedKeys):
         """The screen that is being opened shows what it has to show."""
         if self.hides:
             self.hides = False
+            if self._makes:
+                garbage.set_aside()
             self._hidden.stop()
             self._end_batch()
             if not self._batch_count:
@@ -166,6 +171,7 @@ class TerminalApp(OrderedKeys):
         if gc.isenabled():
             return
         garbage.begin(self)
+        self._collects = True
         self.set_interval(FORGET_REGIONS, lambda: forget_regions(list(self._registry)))
 
     def copy_to_clipboard(self, text: str) -> None:

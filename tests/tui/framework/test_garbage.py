@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
-from gradtop.tui.framework import garbage
+from gradtop.trainer.record import Run
+from gradtop.tui.framework import garbage, terminal_app
 from gradtop.tui.framework.garbage import EVERYTHING, FEW, LATEST, STILL, Looks
+from tests.tui.piloting import piloted
 
 
 @dataclass
@@ -28,6 +31,18 @@ class Collector:
 
     def freeze(self) -> None:
         self.asked.append("freeze")
+
+    def isenabled(self) -> bool:
+        return False  # as a screen begins
+
+    def set_threshold(self, *thresholds: int) -> None:
+        self.asked.append(f"thresholds {len(thresholds)}")
+
+    def enable(self) -> None:
+        self.asked.append("enable")
+
+    def disable(self) -> None:
+        self.asked.append("disable")
 
     def unfreeze(self) -> None:
         self.asked.append("unfreeze")
@@ -85,3 +100,16 @@ def test_what_was_looked_through_in_vain_is_set_aside(minute: Minute) -> None:
     assert minute.pass_(2, typing=True) == ["collect", "freeze"] * 2
     minute.collector.garbage = FEW
     assert minute.pass_(1, typing=True) == ["collect"]
+
+
+async def test_a_mode_that_is_made_is_set_aside_once(tmp_path: Path, training: tuple[Run, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    collector = Collector()
+    monkeypatch.setattr(garbage, "gc", collector)
+    monkeypatch.setattr(terminal_app, "gc", collector)
+    async with piloted(tmp_path, training[0]) as screen:
+        await screen.until(lambda: collector.asked == ["thresholds 3", "freeze", "enable"], "the first frame")
+        for key, mode, asked in (("2", "parameters", ["disable", "freeze", "enable"]), ("1", "overview", []), ("2", "parameters", [])):
+            collector.asked.clear()
+            await screen.press(key)
+            await screen.until(lambda mode=mode: screen.app.current_mode == mode and not screen.app.hides, mode)  # type: ignore[misc]
+            assert collector.asked == asked
