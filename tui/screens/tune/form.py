@@ -82,6 +82,11 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
         self.draw()
         self.call_after_refresh(self.reveal)
 
+    def watch_has_focus(self, _has_focus: bool) -> None:
+        # Textual (8.2) would style all sections anew, of which none shows the focus.
+        if self.is_attached:
+            self.app.stylesheet.apply(self)
+
     @property
     def editing(self) -> bool:
         return self._edit is not None
