@@ -222,12 +222,22 @@ def test_what_is_wrong_with_a_file_is_said_by_line_and_column(tmp_path: Path, co
     assert sentence in refused(text(tmp_path / "a.csv", content), drop=())
 
 
+def test_all_words_among_the_numbers_of_a_column_are_named_at_once(tmp_path: Path) -> None:
+    rows = [f"{number},{number}.5" for number in range(60)]
+    for place, word in ((3, "seventy"), (10, "?"), (20, "-"), (30, "?"), (40, "NA"), (50, "?")):
+        rows[place] = f"{word},1.5"
+    said = refused(text(tmp_path / "a.csv", "\n".join(["a,price", *rows, ""])), drop=())
+    assert "line 5, column a: 'seventy' is no number, and other values of the column are; nor are '?' (3 times), '-'; correct them" in said
+    assert "'NA'" not in said  # a missing value
+
+
 def test_a_type_that_changes_far_into_a_file_is_found(tmp_path: Path) -> None:
     """Beyond what is looked at to tell the types."""
     content = one_column(tmp_path / "a.csv", "a", [str(number * 3 % 11) for number in range(150_000)]).read_text()
     assert len(content) > 1 << 20
-    path = text(tmp_path / "b.csv", content + "many,1,2.5\n")
-    assert "line 150,002, column a: 'many' is no number" in refused(path, drop=())
+    path = text(tmp_path / "b.csv", content + "many,1,2.5\nfew,1,2.5\nmany,1,2.5\n")
+    said = refused(path, drop=())
+    assert "line 150,002, column a: 'many' is no number (2 times), and other values of the column are; nor is 'few'" in said
     assert opened(path, drop=(), categories=("a",)).encoding.categories[0].words[:2] == ("0", "1")
 
 

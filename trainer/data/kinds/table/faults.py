@@ -6,10 +6,13 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 NAMED = 3  # lines
+OTHERS = 8  # words
 DELIMITERS = ",;\t"
 # As pyarrow has them.
 NULLS = frozenset({"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA", "NULL", "NaN", "n/a", "nan", "null"})
@@ -69,16 +72,35 @@ def find_fault(path: Path, names: Sequence[str], numbers: Collection[str], delim
             if names and len(row) != len(names):
                 return f"line {line:,} has {len(row)} field{'s' if len(row) != 1 else ''}, and the header names {len(names)} columns; correct the line or remove it"
             for place, name in wanted:
-                if row[place] not in NULLS and not is_number(row[place]):
-                    return changed_type(line, name, row[place])
+                if _is_word(row[place]):
+                    return changed_type(line, name, row[place], words_in(path, delimiter, place))
     except csv.Error as error:
         return f"the file is no CSV ({error}); write it as CSV or Parquet"
     return ""
 
 
-def changed_type(line: int, name: str, word: str) -> str:
+def _is_word(value: str) -> bool:
+    return value not in NULLS and not is_number(value)
+
+
+def words_in(path: Path, delimiter: str, place: int) -> Counter[str]:
+    """How many fields of a column have each word that is no number; a line that is broken ends the count."""
+    found: Counter[str] = Counter()
+    with suppress(csv.Error, IndexError):
+        for _, row in rows_of(path, delimiter):
+            if _is_word(row[place]):
+                found[row[place]] += 1
+    return found
+
+
+def changed_type(line: int, name: str, word: str, words: Mapping[str, int]) -> str:
+    """`words` are all that are no numbers, with how many fields have each: a file is put right at once."""
+    others = sorted(((each, count) for each, count in words.items() if each != word), key=lambda found: -found[1])
+    more = f" and {len(others) - OTHERS} more" if len(others) > OTHERS else ""
+    again = f" ({words[word]:,} times)" if words.get(word, 1) > 1 else ""
+    nor = f"; nor {'are' if len(others) > 1 else 'is'} {', '.join(f'{each[:60]!r} ({count:,} times)' if count > 1 else repr(each[:60]) for each, count in others[:OTHERS])}{more}" if others else ""
     return (
-        f"line {line:,}, column {name}: {word[:60]!r} is no number, and other values of the column are; correct it, "
+        f"line {line:,}, column {name}: {word[:60]!r} is no number{again}, and other values of the column are{nor}; correct {'them' if others or again else 'it'}, "
         f"leave the column out with data.drop, or take its values as categories with data.categories"
     )
 

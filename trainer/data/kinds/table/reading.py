@@ -154,7 +154,8 @@ class RawTable:
             row = int(((codes >= 0) & ~numbers[codes]).nonzero()[0])
             word = words[int(codes[row])]
             line = faults.lines_of_rows(self.path, self.delimiter, [row])[0] if self.delimiter else row + 1
-            self.refuse(faults.changed_type(line, name, word))
+            counts = torch.bincount(codes[codes >= 0], minlength=len(words)).tolist()
+            self.refuse(faults.changed_type(line, name, word, {each: count for each, count, number in zip(words, counts, numbers.tolist(), strict=True) if count and not number}))
         return RawColumn(name, codes, words)
 
 
