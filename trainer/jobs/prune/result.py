@@ -10,7 +10,8 @@ from gradtop.trainer.analysis.formatting import number, percent, significant, si
 from gradtop.trainer.analysis.text import metric_figure
 from gradtop.trainer.job import JobEvent, Result
 from gradtop.trainer.jobs.prune.config import METHODS, REMOVAL
-from gradtop.trainer.jobs.prune.trial import FIGURES, WHOLE, PruneTrial, choice_text, layer_sparsity, sparsity
+from gradtop.trainer.jobs.prune.table import latency_notes, measured_lines, speedup
+from gradtop.trainer.jobs.prune.trial import FIGURES, WHOLE, PruneTrial, choice_text, layer_sparsity, sparsity, whole_of
 from gradtop.trainer.metrics import LOSS, METRICS, is_own, metric_of
 from gradtop.trainer.record import Event, RunReader, RunState, Status
 from gradtop.trainer.record.streams.open_streams import Row
@@ -128,11 +129,6 @@ def prune_result(trials: Sequence[PruneTrial], about: PruneAbout) -> dict[str, o
     }
 
 
-def whole_of(trials: Sequence[PruneTrial]) -> PruneTrial | None:
-    """The measurement of the unpruned model."""
-    return next((each for each in trials if each.method == WHOLE and not each.error), None)
-
-
 def about_of(result: Mapping[str, object]) -> PruneAbout:
     metric, mode, batch, output, rows = (result.get(name) for name in ("metric", "mode", "batch", "output", "layers"))
     layers = tuple(
@@ -200,11 +196,6 @@ def savings(each: PruneTrial, whole: PruneTrial, about: PruneAbout) -> str:
     )
 
 
-def speedup(base: float, own: float) -> str:
-    """1.27 ×, – where it is not known."""
-    return f"{base / own:.2f} ×" if base > 0 and own > 0 else "–"
-
-
 def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     trials, about = trials_of(reader.status.result), about_of(reader.status.result)
     whole = whole_of(trials)
@@ -215,17 +206,14 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     if about.output:
         yield "output layer", f"{about.output}: methods of channels leave it whole"
     yield "unpruned", f"{metric_of(about.metric).title} {metric_figure(about.metric, whole.of(SCORE))}, {number(whole.of(PARAMETER_COUNT))} parameters"
-    for place, each in enumerate(each for each in trials if each.method):
-        yield "" if place else "measured", f"{choice_text(each.method, each.amount)}: {told(each, whole, about)}"
+    for place, line in enumerate(measured_lines(trials, whole, about.metric, about.batch)):
+        yield "" if place else "measured", line
+    for each in trials:
+        if each.method == REMOVAL and not each.error:
+            yield "checked", f"{choice_text(each.method, each.amount)}: {checked_text(each).removeprefix('checked: ')}"
+    for note in latency_notes(trials, about.batch):
+        yield "note", note
     yield from written_lines(reader)
-
-
-def told(each: PruneTrial, whole: PruneTrial, about: PruneAbout) -> str:
-    """What one measurement has found, or why there is none."""
-    if each.error:
-        return each.error
-    words = f"{metric_of(about.metric).title} {metric_figure(about.metric, each.of(SCORE))}, {percent(sparsity(each, whole), 1)} zero or gone; {savings(each, whole, about)}"
-    return f"{words}; {checked_text(each)}" if each.method == REMOVAL else words
 
 
 def checked_text(each: PruneTrial) -> str:

@@ -43,6 +43,11 @@ class PruneTrial:
         return self.figures[FIGURES.index(figure)]
 
 
+def whole_of(trials: Sequence[PruneTrial]) -> PruneTrial | None:
+    """The measurement of the unpruned model."""
+    return next((each for each in trials if each.method == WHOLE and not each.error), None)
+
+
 def amounts_left(trials: Sequence[PruneTrial], methods: Sequence[str], amounts: Sequence[float]) -> list[tuple[str, float]]:
     """The unpruned model first, then every method with each amount, the smaller ones first. Of a method that failed no larger amounts."""
     done = {(each.method, each.amount) for each in trials}

@@ -13,9 +13,8 @@ from gradtop.trainer.jobs.prune.result import (
     largest_free,
     methods_of,
     read_prune_trials,
-    whole_of,
 )
-from gradtop.trainer.jobs.prune.trial import WHOLE, PruneTrial
+from gradtop.trainer.jobs.prune.trial import WHOLE, PruneTrial, whole_of
 from gradtop.trainer.record import CheckpointInfo, RunReader, RunState, Series, clean
 from gradtop.trainer.record.streams.registry import ACCURACY, LOSS, SCORE
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from gradtop.trainer.jobs.prune.table import latency_notes
 from gradtop.trainer.metrics import metric_of
 from gradtop.trainer.record import RunReader, clean
 from gradtop.trainer.record.typed import typed
 from gradtop.tui import plotting
 from gradtop.tui.ascii import to_ascii
+from gradtop.tui.framework.lines import TextLine
 from gradtop.tui.screens.prune.data import amount_curve, prune_part
 from gradtop.tui.screens.prune.text import head, pruning_conclusion, remark, trial_rows
 from gradtop.tui.widgets import axis
@@ -37,6 +39,7 @@ def draw(reader: RunReader, width: int, height: int, *, colours: bool, unicode: 
             plotting.line(plotext, [(along.at(x), up.at(y)) for x, y in points], marks.lines[place], plotting.COLOURS[place] if colours else None)
         text += plotting.built(plotext, colours=colours, unicode=unicode)
         text.append("   ".join(f"{plotting.sample(plotext, marks, number, colours=colours)} {method}" for number, (method, _) in enumerate(curves)))
-    table = [*head(part, width), *trial_rows(part, -1, [""], width, len(part.trials)), pruning_conclusion(part, None), remark(part, fork=f"gradtop fork {typed(reader.run)}")]
+    notes: list[TextLine] = [[(f" {each}", "muted")] for each in latency_notes(part.trials, part.about.batch)]
+    table = [*head(part, width), *trial_rows(part, -1, [""], width, len(part.trials)), pruning_conclusion(part, None), remark(part, fork=f"gradtop fork {typed(reader.run)}"), *notes]
     lines = ["".join(words for words, _ in line).rstrip() for line in table]
     return "\n".join([*text, *(lines if unicode else map(to_ascii, lines))])

@@ -9,7 +9,8 @@ from functools import partial
 from gradtop.trainer.analysis.formatting import number, percent, significant, size
 from gradtop.trainer.analysis.text import metric_figure
 from gradtop.trainer.jobs.prune.config import REMOVAL
-from gradtop.trainer.jobs.prune.result import MASKS_SAVE_NOTHING, PruneAbout, checked_text, pruning_verdict, speedup
+from gradtop.trainer.jobs.prune.result import MASKS_SAVE_NOTHING, PruneAbout, checked_text, pruning_verdict
+from gradtop.trainer.jobs.prune.table import speedup
 from gradtop.trainer.jobs.prune.trial import PruneTrial, choice_text, layer_sparsity, sparsity
 from gradtop.trainer.metrics import ACCURACY, LOSS, metric_of
 from gradtop.trainer.named_tuple import NamedTuple
