@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import datasets
@@ -13,8 +14,11 @@ from torch.nn.utils.rnn import pad_sequence
 
 from gradtop.trainer.config import SavedDataset
 from gradtop.trainer.data.dataset import Source
+from gradtop.trainer.data.kinds.custom.loader import CustomSource
 from gradtop.trainer.data.kinds.hf.loader import load
 from gradtop.trainer.data.targets import WantedTargets
+from gradtop.trainer.inference.prediction import predict
+from gradtop.trainer.launch import find_checkpoint
 from gradtop.trainer.record import new_run, read_status
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.worker import work
@@ -59,6 +63,15 @@ class Bag(nn.Module):
 
 def reader() -> nn.Module:
     return Bag()
+
+
+class Maskless(Bag):
+    def forward(self, input_ids: Tensor) -> Tensor:  # type: ignore[override]  # that is what is tried
+        return super().forward(input_ids, torch.ones_like(input_ids))
+
+
+def maskless() -> nn.Module:
+    return Maskless()
 
 
 @pytest.fixture
@@ -109,6 +122,45 @@ def test_a_model_that_takes_a_mask_is_trained(root: Path, tokenizer: Path, tmp_p
     run = new_run(tmp_path / "runs", CONFIG.format(root=root, tokenizer=tokenizer), {})
     assert work(run) == 0, read_status(run).error
     assert read_status(run).step == 4
+
+
+def test_a_checkpoint_alone_classifies_texts_in_files(root: Path, tokenizer: Path, tmp_path: Path) -> None:
+    run = new_run(tmp_path / "runs", CONFIG.format(root=root, tokenizer=tokenizer), {})
+    assert work(run) == 0, read_status(run).error
+    path = find_checkpoint(run, "last").path
+    wanted = Bag()
+    wanted.load_state_dict(torch.load(path, weights_only=True)["model"])
+    shutil.rmtree(root)
+    tokenizer.unlink()
+    files = [tmp_path / "one.txt", tmp_path / "two.txt", tmp_path / "empty.txt", tmp_path / "gone.txt"]
+    for file, text in zip(files, ("a very good film\n", "bad\n", "\n"), strict=False):
+        file.write_text(text)
+    answer = predict(run, path, [str(file) for file in files], {"top": 2})
+    for prediction, text in zip(answer["predictions"], ("a very good film", "bad"), strict=False):
+        tokens = numbers(text)[None]
+        with torch.no_grad():
+            probabilities = wanted(tokens, torch.ones_like(tokens)).softmax(1)[0].tolist()
+        assert {each["name"]: each["probability"] for each in prediction["top"]} == pytest.approx({"bad": probabilities[0], "good": probabilities[1]})
+    assert answer["predictions"][2]["error"] == "the tokenizer makes no token of the text; write another one"
+    assert "cannot be read" in answer["predictions"][3]["error"]
+    with pytest.raises(UserError, match="--length: this is a classifier of texts"):
+        predict(run, path, [str(files[0])], {"length": 3})
+
+
+def test_a_resume_makes_the_tokens_of_before(root: Path, tokenizer: Path, tmp_path: Path) -> None:
+    before = opened(root, tokenizer)
+    assert isinstance(before, CustomSource)
+    assert before.encoding is not None
+    tokenizer.unlink()
+    config = SavedDataset(root=str(root), tokenizer=str(tokenizer), workers=0)
+    after = load(config, seed=0, wanted=WantedTargets(open=True), saved=before.encoding.record())
+    assert after.fingerprint() == before.fingerprint()
+
+
+def test_a_model_without_a_mask_is_told_the_setting(root: Path, tokenizer: Path, tmp_path: Path) -> None:
+    run = new_run(tmp_path / "runs", CONFIG.format(root=root, tokenizer=tokenizer).replace(":reader", ":maskless"), {})
+    assert work(run) != 0
+    assert "the model takes no argument attention_mask; give its forward one, or set data.attention_mask = false" in read_status(run).error
 
 
 def test_what_does_not_fit_is_said(root: Path, tokenizer: Path, tmp_path: Path) -> None:

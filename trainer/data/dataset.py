@@ -107,6 +107,14 @@ def counts_epochs(batches: TrainingBatches) -> bool:
     return bool(getattr(batches, "counts_epochs", True))
 
 
+class KeptEncoding(Protocol):
+    """How samples become inputs, where that is more than a shape."""
+
+    def record(self) -> dict[str, Any]:
+        """As a checkpoint keeps it."""
+        ...
+
+
 class Source(Protocol):
     """What a training takes its batches from; `prepare` makes stored inputs ready for the model."""
 

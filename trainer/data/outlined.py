@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
-from gradtop.trainer.data.dataset import DataInfo, Source, Survey, Tones
+from gradtop.trainer.data.dataset import DataInfo, KeptEncoding, Source, Survey, Tones
 from gradtop.trainer.data.fingerprint import Fingerprint
 from gradtop.trainer.data.nested import ModelInputs
 from gradtop.trainer.data.normalise import Normalise
@@ -17,12 +17,24 @@ from gradtop.trainer.data.normalise import Normalise
 _INFO = ("channels", "size", "classes", "targets", "pixels", "categories")
 
 
+def info_record(info: DataInfo) -> dict[str, Any]:
+    return {**{name: getattr(info, name) for name in _INFO}, "nested": info.nested}
+
+
+def info_in(record: Mapping[str, Any]) -> DataInfo | None:
+    """None where the record lacks it."""
+    try:
+        return DataInfo(**{name: record[name] for name in _INFO}, nested=bool(record.get("nested")))
+    except KeyError:
+        return None
+
+
 def outline_record(source: Source) -> dict[str, Any]:
     """Shape, normalisation and tones, as a checkpoint can hold them; empty for inputs that are more than a picture or a vector."""
     info, prepare, tones = source.info, source.prepare, source.tones
     if info.nested or not info.channels or not info.size or source.tokens_per_sample or not (prepare is None or isinstance(prepare, Normalise)):
         return {}
-    found: dict[str, Any] = {name: getattr(info, name) for name in _INFO}
+    found = info_record(info)
     if prepare is not None:
         found |= {"mean": list(prepare.mean), "std": list(prepare.std)}
     if tones is not None:
@@ -32,8 +44,10 @@ def outline_record(source: Source) -> dict[str, Any]:
 
 def outlined(record: Mapping[str, Any]) -> OutlinedSource | None:
     """Data of which only this is known; None where it is nothing."""
+    info = info_in(record)
+    if info is None:
+        return None
     try:
-        info = DataInfo(**{name: record[name] for name in _INFO})
         prepare = Normalise(record["mean"], record["std"]) if "mean" in record else None
         tones = Tones(*(torch.tensor(record[name], dtype=torch.float32).view(-1, 1, 1) for name in ("black", "white"))) if "black" in record else None
     except (KeyError, TypeError, ValueError):
@@ -52,6 +66,7 @@ class OutlinedSource:
     survey: Survey = field(default_factory=Survey)
     labels: Tensor | None = None
     tokens_per_sample: int = 0
+    encoding: KeptEncoding | None = None
 
     def training(self, batch_size: int, *, seed: int, device: torch.device) -> NoReturn:
         raise NotImplementedError

@@ -53,12 +53,19 @@ def predict(run: Run, path: Path, files: Sequence[str], options: Mapping[str, An
     if isinstance(trained.source, TableSource):
         _refuse(options, ("length", "temperature", "seed") if trained.task.each == "class" else ("length", "temperature", "seed", "top"), "a model of a table")
         return {**about, "targets": list(trained.source.encoding.targets), "predictions": predict_tables(trained, trained.source, files, options, tell), "notes": []}
+    kind = {"class": "a classifier", "label": "a model of several labels"}.get(trained.task.each, "a regression")
+    if state.config.data.kind == "hf" and getattr(state.config.data, "tokenizer", ""):
+        # What makes tokens is not needed otherwise.
+        from gradtop.trainer.inference.predicted_texts import predict_texts
+
+        _refuse(options, ("length", "temperature", "seed") if trained.task.each == "class" else ("length", "temperature", "seed", "top"), f"{kind} of texts")
+        names, notes = _names(state, trained.source, known=shape is None or bool(state.encoding))
+        return {**about, "predictions": predict_texts(trained, files, names, int(options.get("top") or TOP), tell), "notes": notes}
     if trained.source.tokens_per_sample or not trained.source.info.channels:
         raise UserError(
-            "predict takes pictures for a classifier, tables for a model of one, or texts for a language model of a text; what this model takes is in none of these files: "
+            "predict takes pictures for a classifier, tables for a model of one, or texts for a language model or a classifier of them; what this model takes is in none of these files: "
             "give samples of its own data with --data validation, or use it in Python (gradtop help models)"
         )
-    kind = {"class": "a classifier", "label": "a model of several labels"}.get(trained.task.each, "a regression")
     _refuse(options, ("length", "temperature", "seed") if trained.task.each == "class" else ("length", "temperature", "seed", "top"), kind)
     names, notes = _names(state, trained.source, known=shape is None or bool(state.encoding))
     writer = mask_writer(trained, files, options)

@@ -89,10 +89,17 @@ def check_fit(config: Config, model: nn.Module, source: Source, task: TrainingTa
             first = (str(error).strip().splitlines() or [""])[0]
             raise TracedError(
                 f"the model does not fit the data: {given}, and model.kind = {config.model.kind} does not take them"
-                f"{' in training' if training else ''} ({type(error).__name__}: {first})"
+                f"{' in training' if training else ''} ({type(error).__name__}: {first}){_mask_advice(config, error)}"
             ) from error
         _check_outputs(outputs, targets, task, "in training " if training else "")
     return inputs
+
+
+def _mask_advice(config: Config, error: Exception) -> str:
+    """Which setting leaves out what a model takes no argument for; "" where that is not why it fails."""
+    if not getattr(config.data, "attention_mask", False) or not isinstance(error, TypeError) or "'attention_mask'" not in str(error):
+        return ""
+    return ": the model takes no argument attention_mask; give its forward one, or set data.attention_mask = false"
 
 
 def check_own_task(config: Config, model: nn.Module, source: Source, task: OwnTask, device: torch.device) -> None:

@@ -9,8 +9,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gradtop.trainer.data.absent import absent_classes, absent_labels
 from gradtop.trainer.data.batches import Prepare
-from gradtop.trainer.data.dataset import DataInfo, Dataset, Source, Survey, Tones, labels_per_sample, tones_of
+from gradtop.trainer.data.dataset import (
+    DataInfo,
+    Dataset,
+    KeptEncoding,
+    Source,
+    Survey,
+    Tones,
+    labels_per_sample,
+    tones_of,
+)
 from gradtop.trainer.data.fingerprint import Fingerprint, digest_of
 from gradtop.trainer.data.held_out import HeldOut
 from gradtop.trainer.data.kinds.custom import CustomData
@@ -24,8 +34,7 @@ from gradtop.trainer.data.nested import ModelInputs, inputs_text, layout_of, str
 from gradtop.trainer.data.normalise import Normalise
 from gradtop.trainer.data.sample_form import PLAIN, SampleForm
 from gradtop.trainer.data.sampling import BALANCED, SHUFFLE, WEIGHTED, check_weights
-from gradtop.trainer.data.table_encoding import several_words
-from gradtop.trainer.data.targets import ANY, LABEL_SETS, MASKS, NUMBERS, ONE_CLASS, WantedTargets
+from gradtop.trainer.data.targets import ANY, CLASSES, LABEL_SETS, MASKS, NUMBERS, ONE_CLASS, WantedTargets
 from gradtop.trainer.runtime import user_code
 from gradtop.trainer.runtime.errors import UserError
 
@@ -57,12 +66,14 @@ def source_of(given: Sequence[Any], name: str, config: SampledConfig, wanted: Wa
     elif wanted.kind in NUMBERS:
         info = _info(one, targets=training.labels[0].numel())
         if wanted.kind == LABEL_SETS and not isinstance(training.items, BatchStream):
-            notes = _absent_labels(training.labels)
+            notes = absent_labels(training.labels)
     else:
         if wanted.kind == MASKS:
             check_masks(training.inputs, training.labels, name)
         info = _info(one, training.classes or count_classes(training.labels, wanted.ignored), pixels=wanted.kind == MASKS)
         notes = [note for part in (training, validation) for note in part.check_labels(info.classes, wanted.ignored)]
+        if wanted.kind == CLASSES and training.labels.dim() == validation.labels.dim() == 1 and not any(isinstance(part.items, BatchStream) for part in (training, validation)):
+            notes += absent_classes(training.labels, validation.labels, _class_names(given[0]), info.classes)
     prepare = _normalise(training.inputs) if isinstance(training.inputs, Tensor) and training.inputs.dtype == torch.uint8 and info.channels else None
     in_memory = training.items is None and validation.items is None
     held_out = held_out_set(given[2], f"{name}: the test set", config, training, info, in_memory=in_memory) if len(given) > 2 else None
@@ -100,6 +111,7 @@ class CustomSource:
     layout: str = ""  # of inputs that are more than one tensor
     held_out: HeldOut | None = None
     digest: str = ""  # of the data, where these have one
+    encoding: KeptEncoding | None = None
 
     def training(self, batch_size: int, *, seed: int, device: torch.device) -> LoadedBatches | StreamBatches:
         if isinstance(self.train, BatchStream):
@@ -132,10 +144,9 @@ def _notes(train: Items | BatchStream, sampler: str) -> list[str]:
     return [f"batches are those of the DataLoader, of {size:,} samples; training.batch_size is not used"] if size else []
 
 
-def _absent_labels(labels: Tensor) -> list[str]:
-    """A sentence on those that no training sample has, of which nothing can be learned."""
-    absent = [str(number) for number, there in enumerate((labels.reshape(len(labels), -1) > 0).any(0).tolist()) if not there]
-    return [f"no training sample has label {several_words(absent, 12)}: nothing is learned of {'it' if len(absent) == 1 else 'them'}"] if absent else []
+def _class_names(samples: Any) -> tuple[str, ...]:
+    names = getattr(samples, "classes", None)
+    return tuple(map(str, names)) if isinstance(names, list | tuple) else ()
 
 
 def _known_outputs(training: Part) -> tuple[int, int]:

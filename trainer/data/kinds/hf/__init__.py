@@ -29,6 +29,8 @@ class SavedDataset(LabeledData):
     inputs: ClassVar = "any"
     targets: ClassVar = (CLASSES, VALUES, LABEL_SETS, MASKS)
     builder: ClassVar = "gradtop.trainer.data.kinds.hf.loader:load"
+    outline: ClassVar = "gradtop.trainer.data.kinds.hf.loader:outline_saved"
+    keeps_encoding: ClassVar = True
 
     @classmethod
     def _frozen(cls, name: str, value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,25 @@ from gradtop.trainer.data.kinds.hf.samples import SavedRows, read_column
 from gradtop.trainer.data.kinds.image_folder.images import check_decoder
 from gradtop.trainer.data.kinds.table.targets import FEW
 from gradtop.trainer.data.normalise import IMAGENET, Normalise
+from gradtop.trainer.data.outlined import outlined
 from gradtop.trainer.data.splitting import set_rows_apart
 from gradtop.trainer.data.targets import CLASSES, MASKS, NUMBERS, ONE_CLASS, VALUES, TargetKind, WantedTargets
 from gradtop.trainer.runtime.errors import UserError
 
 
-def load(config: SavedDataset, *, seed: int, context: int = 0, wanted: WantedTargets = ONE_CLASS) -> Source:  # noqa: ARG001 - the model's
-    """`seed` draws the rows for validation, where there is no split for them. Raises UserError."""
+def outline_saved(config: SavedDataset, classes: int, saved: Mapping[str, Any]) -> Source | None:  # noqa: ARG001 - they are in what is saved
+    """Data without a row, as a checkpoint has `saved` what its model must know of them; None where that is too little."""
+    if not config.tokenizer:
+        return outlined(saved)
+    from gradtop.trainer.data.kinds.hf.texts import outline_texts
+
+    return outline_texts(config, saved)
+
+
+def load(
+    config: SavedDataset, *, seed: int, context: int = 0, wanted: WantedTargets = ONE_CLASS, saved: Mapping[str, Any] | None = None  # noqa: ARG001 - the context is the model's
+) -> Source:
+    """`seed` draws the rows for validation, where there is no split for them. Texts are tokens by the tokenizer that a checkpoint has `saved`. Raises UserError."""
     if config.white < config.black:
         raise UserError(f"data.white: {config.white:g} is less than data.black = {config.black:g}; it must be larger")
     root = Path(config.root).expanduser().absolute()
@@ -59,20 +72,22 @@ def load(config: SavedDataset, *, seed: int, context: int = 0, wanted: WantedTar
     sets: list[LabelledSamples] = []
     if config.tokenizer:
         # What makes tokens is not needed otherwise.
-        from gradtop.trainer.data.kinds.hf.texts import SavedTexts, TextTokens
+        from gradtop.trainer.data.kinds.hf.texts import SavedTexts, SentenceEncoding, TextTokens
 
-        tokens = TextTokens(config)
+        tokens = TextTokens(config, saved)
         digest = digest_of([digest.encode(), tokens.content.encode(), repr(config.max_length).encode()])
         notes.append(tokens.note())
         sets += [SavedTexts(rows, columns.inputs[0], tokens, values, target.classes, where) for rows, values in parts]
     else:
         sets += [SavedRows(rows, columns, config, values, target.classes, where) for rows, values in parts]
     source = source_of(sets, where, config, wanted._replace(kind=target.kind))
-    notes = [f"{root}: input {', '.join(columns.inputs)} ({columns.types[columns.inputs[0]]}), target {columns.target} ({columns.types[columns.target]})", *notes]
+    notes = [f"{root}: input {', '.join(columns.inputs)} ({columns.types[columns.inputs[0]]}), target {columns.target} ({columns.types[columns.target]})", *notes, *source.survey.notes]
     if not isinstance(source, CustomSource):
         return source
     labels = parts[0][1].long() if target.kind == CLASSES and target.values.dim() == 1 else source.labels
     source = replace(source, digest=digest, survey=Survey(notes), labels=labels)
+    if config.tokenizer:
+        return replace(source, encoding=SentenceEncoding(tokens, source.info, config.tokenizer))
     return replace(source, prepare=Normalise(*IMAGENET)) if pictures else source
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gradtop.trainer.data.absent import absent_classes
 from gradtop.trainer.data.dataset import DataInfo, Dataset, Survey, Tones
 from gradtop.trainer.data.fingerprint import Fingerprint
 from gradtop.trainer.data.held_out import HeldOut
@@ -193,6 +194,8 @@ def _read_encoded(path: Path, encoding: TableEncoding, key: str, *, targets: boo
 
 
 def _made(training: Tensor, labels: Tensor, validation: Tensor, others: Tensor, encoding: TableEncoding, notes: Sequence[str]) -> TableSource:
+    if encoding.target_kind == CLASSES:
+        notes = [*notes, *absent_classes(labels, others, encoding.classes, len(encoding.classes))]
     return TableSource(training, labels, validation, others, _info(encoding), survey=Survey(notes), encoding=encoding)
 
 
