@@ -130,7 +130,10 @@ class Launcher:
     ) -> Run:
         """A new run: from `checkpoint` of its parent on, or from the start; at once, or in the queue."""
         from gradtop.trainer.launch import create_run, queue_worker
+        from gradtop.trainer.launch.known_names import require_known_names
 
+        if parent is not None:
+            require_known_names(parent, config, changes)
         run = create_run(self._runs, config, parent=parent, changes=changes, checkpoint=checkpoint)
         if queue:
             queue_worker(run, server=self._server)

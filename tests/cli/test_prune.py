@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
+from gradtop.trainer.launch import find_checkpoint
 from gradtop.trainer.launch.run_config import changed_config
-from gradtop.trainer.record import Run, new_run
+from gradtop.trainer.record import Run, new_run, read_meta
 from gradtop.trainer.runtime.worker import work
 from tests.cli.conftest import Gradtop, Starts
 from tests.training.runs import tiny_run
@@ -115,3 +117,23 @@ def test_a_plot_names_the_command_that_trains_the_written_checkpoint_on(gradtop:
     made = prune_run(tmp_path / "runs", written="pruned: global_l1 50 %")
     last = gradtop("plot", made.id).out.splitlines()[-1]
     assert last == f" written pruned: global_l1 50 %  in checkpoints/; gradtop fork {made.id} trains it on"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("prune", "--layers", "nope*"), "prune.layers: no layer of {name} matches 'nope*'; there are {layers}"),
+        (("quantize", "--layers", "nope*"), "quantize.layers: no layer of {name} matches 'nope*'; there are {layers}"),
+        (("prune", "--layers", "{near}x"), "prune.layers: no layer of {name} matches '{near}x'; did you mean {near}?"),
+        (("fork", "training.epochs=9", "freeze.kind=pattern", "freeze.patterns=nope*"), "freeze.patterns: no parameter of {name} matches 'nope*'; there are {parameters}"),
+    ],
+)
+def test_a_pattern_that_fits_nothing_is_refused_before_anything_is_started(gradtop: Gradtop, starts: Starts, run: Run, tmp_path: Path, words: tuple[str, ...], sentence: str) -> None:
+    model = torch.load(find_checkpoint(run).path, weights_only=True)["model"]
+    layers = [name.removesuffix(".weight") for name, value in model.items() if value.dim() > 1]
+    parts = {"name": read_meta(run).name, "layers": ", ".join(layers), "near": layers[0], "parameters": ", ".join(list(model)[:8]) + (" …" if len(model) > 8 else "")}
+    command, *others = (word.format(**parts) for word in words)
+    said = gradtop(command, run.id, *others)
+    assert (said.code, said.out, said.err) == (2, "", f"gradtop: {sentence.format(**parts)}\n")
+    assert starts.started == []
+    assert len(list((tmp_path / "runs").iterdir())) == 1

@@ -10,6 +10,7 @@ import torch
 
 from gradtop.trainer.data.batches import generator_of
 from gradtop.trainer.data.dataset import Source
+from gradtop.trainer.data.kinds.hf import SavedDataset
 from gradtop.trainer.data.kinds.table.loader import TableSource, read_rows
 from gradtop.trainer.data.kinds.text.loader import TextSource, read_text
 from gradtop.trainer.data.targets import MASKS
@@ -54,7 +55,7 @@ def predict(run: Run, path: Path, files: Sequence[str], options: Mapping[str, An
         _refuse(options, ("length", "temperature", "seed") if trained.task.each == "class" else ("length", "temperature", "seed", "top"), "a model of a table")
         return {**about, "targets": list(trained.source.encoding.targets), "predictions": predict_tables(trained, trained.source, files, options, tell), "notes": []}
     kind = {"class": "a classifier", "label": "a model of several labels"}.get(trained.task.each, "a regression")
-    if state.config.data.kind == "hf" and getattr(state.config.data, "tokenizer", ""):
+    if isinstance(state.config.data, SavedDataset) and state.config.data.tokenizer:
         # What makes tokens is not needed otherwise.
         from gradtop.trainer.inference.predicted_texts import predict_texts
 

@@ -59,6 +59,7 @@ def run(options: argparse.Namespace) -> int:
     from gradtop.trainer.job import DEFAULT_JOB
     from gradtop.trainer.launch import create_run, find_checkpoint, fork_problems
     from gradtop.trainer.launch.create import require_checkpoint_file
+    from gradtop.trainer.launch.known_names import require_known_names
     from gradtop.trainer.launch.run_config import changed_config
 
     checkpoint = find_checkpoint(parent, options.checkpoint)
@@ -67,6 +68,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(takes_restart(parent, runs, options, [change.key for change in changes if change.effect == "restart"]))
     if problems := fork_problems(old, new, checkpoint):
         raise UsageError("; ".join(problems))
+    require_known_names(parent, new, changes)
     require_checkpoint_file(checkpoint.path)
     own = checkpoint.path.parent == parent.checkpoints
     weights = None if own and fits_surely(old, new) else compared(new, checkpoint.path, server=not options.no_server)

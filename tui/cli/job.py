@@ -83,9 +83,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def created(runs: Path, source: Run, options: argparse.Namespace, config: Config, changes: list[Change], checkpoint: Path | None) -> Run:
-    """The run of a job on another run."""
+    """The run of a job on another run. Raises RecordError, also where a pattern fits nothing of that run."""
     from gradtop.trainer.launch import create_run
+    from gradtop.trainer.launch.known_names import require_known_names
 
+    require_known_names(source, config, changes)
     return agreed(
         options,
         lambda: create_run(runs, config, name=options.name, parent=source, checkpoint=checkpoint, changes=changes, command=sys.argv, tags=options.tags, note=options.note),

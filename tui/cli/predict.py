@@ -24,7 +24,8 @@ several labels those that it predicts. A segmentation gives the share of each
 class in the pixels, and writes masks with --masks: of the size of the pictures,
 with the values of the masks that it was trained on; what lies outside of the
 square that it sees is ignored. Language models take texts and write on after
-them; a line break at the end of a text does not count. A model of a table takes
+them, classifiers of texts give the most probable classes of each; a line break
+at the end of a text does not count. A model of a table takes
 CSV and Parquet files with its columns, and prints a line of CSV for each row:
 its number and the prediction. FILE may be a folder, for all files in it, or -
 for the standard input. A file that cannot be read is reported and makes the

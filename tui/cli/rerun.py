@@ -69,9 +69,11 @@ def created(parent: Run, runs: Path, options: argparse.Namespace, changes: list[
     """A new run of the parent's configuration with the changes, which nothing trains yet. Raises ConfigProblems, RecordError and UsageError."""
     from gradtop.trainer.launch import create_run
     from gradtop.trainer.launch.forks import rerun_weights
+    from gradtop.trainer.launch.known_names import require_known_names
     from gradtop.trainer.launch.run_config import changed_config
 
     _, config, differing = changed_config(parent, changes)
+    require_known_names(parent, config, differing)
     weights = rerun_weights(parent, config)
     return agreed(options, lambda: create_run(runs, config, name=name, parent=parent, checkpoint=weights, changes=differing, command=sys.argv, tags=options.tags, note=options.note))
 

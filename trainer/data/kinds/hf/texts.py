@@ -106,4 +106,4 @@ def outline_texts(config: SavedDataset, saved: Mapping[str, Any]) -> OutlinedSou
 
 def is_kept(config: SavedDataset, saved: Mapping[str, Any] | None) -> bool:
     """Whether a checkpoint holds the tokenizer that is configured."""
-    return bool(saved) and isinstance(saved.get("json"), str) and saved.get("tokenizer") == config.tokenizer
+    return saved is not None and isinstance(saved.get("json"), str) and saved.get("tokenizer") == config.tokenizer
