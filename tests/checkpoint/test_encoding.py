@@ -71,7 +71,7 @@ VALUES: list[object] = [
     pathlib.PurePosixPath("a/b"), pathlib.PureWindowsPath("c:\\d"), dt.date(2024, 2, 29), dt.time(1, 2, 3, 4, tzinfo=dt.UTC),
     dt.datetime(2024, 10, 27, 2, 30, tzinfo=BERLIN, fold=1), dt.datetime(2024, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=2), "X")),
     dt.timedelta(days=-1, seconds=5), BERLIN, decimal.Decimal("1.10"), fractions.Fraction(1, 3), uuid.UUID(int=5), torch.float16, torch.device("cpu"),
-    torch.Size([2, 3]), np.float32(1.5), np.int64(-3), np.bool_(True), np.str_("é"), np.datetime64("2024-01-01"), np.dtype("<i4"),
+    [1, 2, 3], (-1, 1 << 3000), [-(1 << 3000), 0], [1, True], ["a", 1.5, None], [1, "a", {2}], torch.Size([2, 3]), np.float32(1.5), np.int64(-3), np.bool_(True), np.str_("é"), np.datetime64("2024-01-01"), np.dtype("<i4"),
 ]  # fmt: skip
 
 

@@ -7,7 +7,10 @@ import threading
 import time
 from pathlib import Path
 
-from gradtop.trainer.record import Column, EventReader, RunState, Status, StreamWriter, read_status
+import pytest
+
+from gradtop.trainer.record import Column, EventReader, Run, RunState, Status, StreamWriter, read_status
+from gradtop.trainer.record.streams import writer as writer_module
 from tests.record.support import COLUMNS, make_run, read
 from tests.support import wait_until
 
@@ -136,6 +139,62 @@ def test_an_event_is_written_at_once(tmp_path: Path) -> None:
     (event,) = wait_until(reader.refresh, 60, "the event", interval=0.001)
     assert (event["kind"], event["id"], event["ok"]) == ("command", "7", True)
     assert before <= float(str(event["time"])) <= time.time()
+    writer.close()
+
+
+def test_of_several_contents_of_a_file_the_newest_is_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, written = make_run(tmp_path), list[str]()
+    monkeypatch.setattr(writer_module, "write_atomically", lambda _root, path, text: written.append(f"{path.name} {text}"))
+    writer = StreamWriter(run)
+    holding = threading.Event()
+    # While it writes this, all that follows waits.
+    monkeypatch.setattr(writer_module, "append_lines", lambda *_: holding.wait(60))
+    writer.event("command")
+    wait_until(lambda: not writer._queue, 60, "the event")
+    for number in range(5):
+        writer.replace("one.json", f"{number}")
+        writer.replace("other.json", f"{number}")
+    holding.set()
+    assert writer.flush()
+    assert sorted(written) == ["one.json 4", "other.json 4"]
+    writer.close()
+
+
+def test_events_that_wait_are_appended_in_one_write_and_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, writes, holding, append = make_run(tmp_path), list[bytes](), threading.Event(), writer_module.append_lines
+
+    def held(run: Run, lines: bytes) -> None:
+        writes.append(lines)
+        holding.wait(60)
+        append(run, lines)
+
+    monkeypatch.setattr(writer_module, "append_lines", held)
+    writer = StreamWriter(run)
+    writer.event("command")
+    wait_until(lambda: writes, 60, "the first event")
+    for epoch in range(6):
+        writer.event("epoch", epoch=epoch)
+    writer.event("odd", what=Unwritable())
+    holding.set()
+    assert writer.flush()
+    reader = EventReader(run)
+    assert [event.get("epoch") for event in reader.refresh()] == [None, *range(6)]
+    assert len(writes) == 2
+    assert writer.dropped == 1
+    writer.close()
+
+
+class Unwritable:
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def test_the_event_of_an_epoch_comes_without_being_asked_for(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    writer, reader = StreamWriter(run), EventReader(run)
+    for epoch in range(3):
+        writer.event("epoch", epoch=epoch)
+        wait_until(reader.refresh, 60, "the event", interval=0.001)
     writer.close()
 
 

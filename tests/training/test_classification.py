@@ -79,7 +79,9 @@ def test_the_metrics_are_those_of_a_plain_computation(classes: int, samples: int
     assert set(score.further) == expected.keys() - {LOSS, ACCURACY}
 
 
-def test_counts_and_worst_samples_are_those_of_each_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("few", [0, 10], ids=["a table of no class", "a table of all classes"])
+def test_counts_and_worst_samples_are_those_of_each_sample(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(class_counts, "FEW", few)
     outputs, labels = drawn(10, 300, spoilt=5)
     whole = scored(outputs, labels).classes
     monkeypatch.setattr(class_counts, "FOLD", 64)  # counted in several turns
@@ -101,7 +103,9 @@ def test_counts_and_worst_samples_are_those_of_each_sample(monkeypatch: pytest.M
     assert all((each.label, each.predicted) == (labels[each.sample], guesses[each.sample]) for each in found.worst)
 
 
-def test_labels_that_are_left_out_count_in_no_class() -> None:
+@pytest.mark.parametrize("few", [0, 3], ids=["a table of no class", "a table of all classes"])
+def test_labels_that_are_left_out_count_in_no_class(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(class_counts, "FEW", few)
     outputs, labels = drawn(3, 20)
     found = scored(outputs, [*labels[:-5], *[-100] * 5]).classes
     assert found is not None

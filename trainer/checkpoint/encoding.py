@@ -32,6 +32,7 @@ TAG = "gradtop type"
 # Of these `weights_only` reads each as it was.
 PLAIN = frozenset({type(None), bool, float, complex, str, bytes, bytearray, torch.Size, torch.dtype, torch.device})
 KEYS = frozenset({type(None), bool, int, float, str, bytes})
+_INTEGERS = {int}
 _COME_BACK: set[tuple[type, torch.layout, bool]] = set()  # kinds of tensors other than plain ones, each read back once
 LARGEST_INT = 1 << 1024  # pickle's LONG1 ends at 255 bytes, and weights_only knows no other
 
@@ -104,6 +105,9 @@ def _encode(value: Any, key: str, of_tensor: Callable[[Tensor], Tensor]) -> Any:
     if kind in PLAIN or (kind is int and -LARGEST_INT < value < LARGEST_INT):
         return value
     if kind is list or kind is tuple:
+        kinds = set(map(type, value))
+        if kinds <= PLAIN or (kinds == _INTEGERS and min(value) > -LARGEST_INT and max(value) < LARGEST_INT):
+            return kind(value)  # one by one, the states of random numbers alone take 3 ms
         return kind(inner(item, at) for at, item in enumerate(value))
     if kind is dict or kind is collections.OrderedDict:
         return _encode_dict(value, inner)

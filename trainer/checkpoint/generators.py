@@ -5,20 +5,21 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 
 class Generators:
     """Those of Python, torch, NumPy where it is imported, and CUDA; their state is one of types that load with weights_only."""
 
     def __init__(self) -> None:
-        self._held: dict[str, Any] | None = None
+        self._held: _Drawn | None = None
 
     def hold(self) -> None:
         """Until `release`, give the state of now: a resume begins anew what is under way."""
-        self._held = random_states()
+        self._held = _drawn()
 
     def release(self) -> None:
         self._held = None
@@ -26,24 +27,47 @@ class Generators:
     def put_back(self) -> None:
         """Continue from the state that is held, whatever was drawn since."""
         if self._held is not None:
-            restore_random_states(self._held)
+            restore_random_states(_as_saved(self._held))
         self.release()
 
     def state_dict(self) -> dict[str, Any]:
-        return self._held or random_states()
+        return random_states() if self._held is None else _as_saved(self._held)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         restore_random_states(state)
 
 
+class _Drawn(NamedTuple):
+    """States as their owners give them: a small model evaluates so often that lists of them are made for a checkpoint alone."""
+
+    python: Any
+    torch: Tensor
+    numpy: Any
+    cuda: list[Tensor] | None
+
+
 def random_states() -> dict[str, Any]:
-    version, words, gauss = random.getstate()
-    states: dict[str, Any] = {"python": [version, list(words), gauss], "torch": torch.get_rng_state()}
-    if numpy := sys.modules.get("numpy"):
-        kind, keys, position, has_gauss, cached = numpy.random.get_state()
+    return _as_saved(_drawn())
+
+
+def _drawn() -> _Drawn:
+    numpy = sys.modules.get("numpy")
+    return _Drawn(
+        random.getstate(),
+        torch.get_rng_state(),
+        numpy.random.get_state() if numpy else None,
+        torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None,
+    )
+
+
+def _as_saved(drawn: _Drawn) -> dict[str, Any]:
+    version, words, gauss = drawn.python
+    states: dict[str, Any] = {"python": [version, list(words), gauss], "torch": drawn.torch}
+    if drawn.numpy is not None:
+        kind, keys, position, has_gauss, cached = drawn.numpy
         states["numpy"] = [kind, keys.tolist(), position, has_gauss, cached]
-    if torch.cuda.is_initialized():
-        states["cuda"] = torch.cuda.get_rng_state_all()
+    if drawn.cuda is not None:
+        states["cuda"] = drawn.cuda
     return states
 
 

@@ -95,15 +95,23 @@ ROUTINE = frozenset({EventKind.EPOCH, EventKind.CHECKPOINT})  # a long run has t
 
 
 def append_event(run: Run, kind: str, /, **fields: object) -> None:
-    """Append one event in one write; a torn line that another process has left is ended first. Raises OSError."""
-    record = {"time": time.time(), "kind": kind, **fields}
-    line = json.dumps(plain(record)).encode() + b"\n"
+    """Append one event in one write. Raises OSError."""
+    append_lines(run, event_line(kind, fields))
+
+
+def event_line(kind: str, fields: Mapping[str, object]) -> bytes:
+    """An event as a line of the file, of now where the fields have no `time`."""
+    return json.dumps(plain({"time": time.time(), "kind": kind, **fields})).encode() + b"\n"
+
+
+def append_lines(run: Run, lines: bytes) -> None:
+    """Append whole lines in one write, all or none; a torn line that another process has left is ended first. Raises OSError."""
     descriptor = open_to_append(run.path, run.events)
     try:
         size = os.fstat(descriptor).st_size
         if size and os.pread(descriptor, 1, size - 1) != b"\n":
-            line = b"\n" + line
-        if os.write(descriptor, line) < len(line):
+            lines = b"\n" + lines
+        if os.write(descriptor, lines) < len(lines):
             os.ftruncate(descriptor, size)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     finally:

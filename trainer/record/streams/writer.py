@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gradtop.trainer.record.events import EventKind, append_event
+from gradtop.trainer.record.events import EventKind, append_lines, event_line
 from gradtop.trainer.record.layout import Run
 from gradtop.trainer.record.place import Location
-from gradtop.trainer.record.reserve import drop_reserve, keep_reserve, write_in_any_case
+from gradtop.trainer.record.reserve import NO_ROOM, drop_reserve, keep_reserve, write_in_any_case
 from gradtop.trainer.record.samples import TextSample, append_sample
 from gradtop.trainer.record.status import Status, write_status
 from gradtop.trainer.record.streams.open_streams import Opening, OpenStreams, Row, reason_of
@@ -19,6 +19,7 @@ from gradtop.trainer.record.streams.registry import REGISTRY, Column
 from gradtop.trainer.record.writing import write_atomically
 
 WRITE_EVERY = 0.1
+APART = 0.05  # seconds between two writes of which the second is for an epoch's event: epochs may last less
 LOOK_EVERY = 2.0
 MOST_VALUES = 1_000_000  # that wait in the queue while the disk does not answer: 32 MB
 NEEDED = frozenset({EventKind.COMMAND, EventKind.END})  # events that a full disk must not swallow
@@ -65,7 +66,8 @@ class StreamWriter:
         self._room: dict[str, int] = {}  # stream -> how long the queue may be for a record of it to be taken
         self._streams = OpenStreams(run, rank, self._lose, on_place)
         self._status: deque[Status] = deque(maxlen=1)
-        self._status_due = self._look_due = 0.0
+        self._replacements: dict[str, str] = {}  # that have been taken from the queue, by the name of the file
+        self._status_due = self._look_due = self._wrote = 0.0
         self._reported = False
         self._losing = threading.Lock()
         self._wake = threading.Event()
@@ -121,15 +123,16 @@ class StreamWriter:
             self._lose(len(rows), f"{stream} takes no such record")
 
     def event(self, kind: str, /, **fields: object) -> None:
-        """Append an event to events.jsonl, without waiting for the next write."""
+        """Append an event to events.jsonl, without waiting for the next write, unless it is an epoch's and the last write was just now."""
         if len(self._queue) < 2 * self._maximum and not self._closed:
             self._queue.append(_Event(kind, {"time": clock.time(), **fields}))
-            self._wake.set()
+            if kind != EventKind.EPOCH or clock.monotonic() >= self._wrote + APART:
+                self._wake.set()
         else:
             self._lose(1, "the disk is slower than the run")
 
     def replace(self, name: str, text: str) -> None:
-        """Replace a file of the run directory atomically."""
+        """Replace a file of the run directory atomically within 100 ms; of several contents, the newest is written."""
         if len(self._queue) < self._maximum and not self._closed:
             self._queue.append(_Replacement(name, text))
         else:
@@ -207,7 +210,9 @@ class StreamWriter:
                 self._lose(0, reason_of(error))
 
     def _write(self, *, whole: bool) -> None:
+        self._wrote = clock.monotonic()
         rows: dict[str, list[Row]] = {}
+        events: list[_Event] = []
         for _ in range(len(self._queue)):
             item = self._queue.popleft()
             if isinstance(item, TextSample):
@@ -219,39 +224,62 @@ class StreamWriter:
                 else:
                     rows[stream] = [row]
             elif isinstance(item, _Event):
-                self._append_event(item)
+                events.append(item)
             elif isinstance(item, _Replacement):
-                self._replace(item)
+                self._replacements[item.name] = item.text
             else:
                 self._streams.append(item.stream, rows.pop(item.stream, []))
                 self._streams.begin(item)
         for stream, several in rows.items():
             self._streams.append(stream, several)
+        self._append_events(events)
         now = clock.monotonic()
         if now >= self._look_due:
             self._look_due = now + LOOK_EVERY
             self._streams.look_for_deletion()
             if not self.rank:
                 keep_reserve(self.run)
-        if self._status and (whole or now >= self._status_due):
+        if (self._status or self._replacements) and (whole or now >= self._status_due):
             self._status_due = now + WRITE_EVERY
-            self._write_status()
+            for name in list(self._replacements):
+                self._replace(name, self._replacements.pop(name))
+            if self._status:
+                self._write_status()
 
-    def _append_event(self, event: _Event) -> None:
+    def _append_events(self, events: Sequence[_Event]) -> None:
+        """In one write; those of a full disk that must be there, one by one."""
+        lines: list[tuple[str, bytes]] = []
+        for event in events:
+            try:
+                lines.append((event.kind, event_line(event.kind, event.fields)))
+            except Exception as error:  # noqa: BLE001 - a field may be anything, and its text fail in any way
+                self._lose(1, reason_of(error))
+        if not lines:
+            return
         try:
-            if event.kind in NEEDED:
-                write_in_any_case(self.run, lambda: self._append_where_it_is(event))
+            self._streams.where_it_is(lambda: append_lines(self.run, b"".join(line for _, line in lines)))
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                self._lose(len(lines), reason_of(error))
+                return
+            for kind, line in lines:
+                self._append_to_full_disk(kind, line)
+
+    def _append_to_full_disk(self, kind: str, line: bytes) -> None:
+        def append() -> None:
+            self._streams.where_it_is(lambda: append_lines(self.run, line))
+
+        try:
+            if kind in NEEDED:
+                write_in_any_case(self.run, append)
             else:
-                self._append_where_it_is(event)
-        except Exception as error:  # noqa: BLE001 - a field may be anything, and its text fail in any way
+                append()
+        except OSError as error:
             self._lose(1, reason_of(error))
 
-    def _append_where_it_is(self, event: _Event) -> None:
-        self._streams.where_it_is(lambda: append_event(self.run, event.kind, **event.fields))
-
-    def _replace(self, item: _Replacement) -> None:
+    def _replace(self, name: str, text: str) -> None:
         try:
-            self._streams.where_it_is(lambda: write_atomically(self.run.path, self.run.path / item.name, item.text))
+            self._streams.where_it_is(lambda: write_atomically(self.run.path, self.run.path / name, text))
         except OSError as error:
             self._lose(1, reason_of(error))
 
