@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gradtop.trainer.record import Column, EventReader, Run, RunState, Status, StreamWriter, read_status
+from gradtop.trainer.record.events import append_lines
 from gradtop.trainer.record.streams import writer as writer_module
 from tests.record.support import COLUMNS, make_run, read
 from tests.support import wait_until
@@ -161,12 +162,12 @@ def test_of_several_contents_of_a_file_the_newest_is_written_once(tmp_path: Path
 
 
 def test_events_that_wait_are_appended_in_one_write_and_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run, writes, holding, append = make_run(tmp_path), list[bytes](), threading.Event(), writer_module.append_lines
+    run, writes, holding = make_run(tmp_path), list[bytes](), threading.Event()
 
     def held(run: Run, lines: bytes) -> None:
         writes.append(lines)
         holding.wait(60)
-        append(run, lines)
+        append_lines(run, lines)
 
     monkeypatch.setattr(writer_module, "append_lines", held)
     writer = StreamWriter(run)

@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.config import dump_config, parse_config
 from gradtop.trainer.record import Run, new_run, read_status
+from gradtop.trainer.record.meta import change_meta
 from gradtop.trainer.runtime import threads as runtime
 from gradtop.trainer.training.default_threads import BACKWARD, LIGHT, step_operations
 from tests.training.runs import tiny_run, trained
@@ -114,6 +115,15 @@ def test_any_kind_of_model_and_data_is_tried_without_reading_samples(tmp_path: P
 def test_omp_num_threads_is_kept_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, threads: int) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
     assert trained(run_of(tmp_path, model)).default_threads == threads
+
+
+@pytest.mark.parametrize(("model", "share", "wanted", "threads"), [(WIDE, 1, 0, 1), (WIDE, 2, 0, 2), (WIDE, 7, 0, 2), (NARROW, 2, 0, 1), (WIDE, 1, 2, 2), (WIDE, 0, 0, 2)])
+def test_a_trial_has_its_share_at_most_unless_it_asks_for_a_number(tmp_path: Path, model: str, share: int, wanted: int, threads: int) -> None:
+    seen: list[int] = []
+    run = run_of(tmp_path, model, wanted)
+    change_meta(run, most_threads=share)
+    trained(run, lambda _: seen.append(torch.get_num_threads()))
+    assert (seen, read_status(run).threads) == ([threads], threads)
 
 
 @pytest.mark.parametrize(("recorded", "threads"), [(1, 1), (2, 2), (None, 2)])

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.config import load_config, parse_config
 from gradtop.trainer.metrics import FURTHER
-from gradtop.trainer.record import Status, StreamReader, StreamWriter, new_run, write_status
+from gradtop.trainer.record import Status, StreamReader, StreamWriter, new_run, read_meta, write_status
 from gradtop.trainer.record.streams.registry import EVALS
-from gradtop.trainer.trials.trial_run import TrialRun
+from gradtop.trainer.trials import trial_run
+from gradtop.trainer.trials.trial_run import TrialRun, create_trial_run
 
 
 def test_each_evaluation_is_read_once_however_often_it_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,3 +38,14 @@ def test_each_evaluation_is_read_once_however_often_it_is_looked_at(tmp_path: Pa
         assert watched.look() == watched.look(whole=True) == []
     writer.close()
     assert read == [10, 20, 30]
+
+
+@pytest.mark.parametrize(("workers", "share"), [(1, 0), (2, 4), (3, 2), (20, 1)])
+def test_a_trial_among_others_has_its_share_of_the_cores_and_decides_itself_how_many_it_uses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int, share: int) -> None:
+    monkeypatch.setattr(trial_run, "cores", lambda: 8)
+    base = parse_config("")
+    search = new_run(tmp_path, "", {}, name="search")
+    made = create_trial_run(search, "search", base, 3, {"optimizer.lr": 0.25}, workers=workers)
+    config, meta = load_config(made.config), read_meta(made)
+    assert (config.training.threads, config.optimizer.lr) == (0, 0.25)
+    assert (meta.most_threads, meta.search, meta.trial) == (share, search.id, 3)

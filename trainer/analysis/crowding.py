@@ -6,7 +6,7 @@ import os
 import time
 
 from gradtop.trainer.record import Run, RunState, Status, derive_state, list_runs, this_host
-from gradtop.trainer.record.status import load_status
+from gradtop.trainer.record.status import load_status, may_be_active
 from gradtop.trainer.runtime.cores import cores
 
 # A run that trains writes its status every second or so; what is much older need not be read.
@@ -23,6 +23,8 @@ def _on_this_cpu(run: Run) -> Status | None:
         if time.time() - run.status.stat().st_mtime > FRESH:
             return None
     except OSError:
+        return None
+    if not may_be_active(run):
         return None
     status = load_status(run)
     if status is None or status.host != this_host()[0] or status.device != "cpu":

@@ -35,6 +35,7 @@ def create_run(
     note: str = "",
     search: Run | None = None,
     trial: int = 0,
+    most_threads: int = 0,
 ) -> Run:
     """Make the directory of a new run that no worker trains yet. Raises RecordError where it cannot be made, and UnknownCode
     where it would run code that a parent names and that was not started here.
@@ -52,6 +53,7 @@ def create_run(
         "parent_checkpoint": checkpoint.name if checkpoint is not None else "",
         "search": search.id if search is not None else "",
         "trial": trial,
+        "most_threads": most_threads,
         "changes": [{"key": change.key, "old": change.old, "new": change.new} for change in changes],
         "command": list(command),
         # Where its relative paths and its modules are looked up, from wherever it is started.

@@ -96,10 +96,10 @@ ROUTINE = frozenset({EventKind.EPOCH, EventKind.CHECKPOINT})  # a long run has t
 
 def append_event(run: Run, kind: str, /, **fields: object) -> None:
     """Append one event in one write. Raises OSError."""
-    append_lines(run, event_line(kind, fields))
+    append_lines(run, encoded_event(kind, fields))
 
 
-def event_line(kind: str, fields: Mapping[str, object]) -> bytes:
+def encoded_event(kind: str, fields: Mapping[str, object]) -> bytes:
     """An event as a line of the file, of now where the fields have no `time`."""
     return json.dumps(plain({"time": time.time(), "kind": kind, **fields})).encode() + b"\n"
 

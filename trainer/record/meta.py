@@ -28,7 +28,8 @@ class RecordedChange(NamedTuple):
 class Meta(NamedTuple):
     """`created` in unix seconds; `parent` a run's id and `parent_checkpoint` a file name in it, "" where there is none.
 
-    `search` is the id of the search that it is a trial of, "" for other runs, and `trial` its number there. `job` is the job of run.toml. `changes` are the differences from the parent's configuration; without a parent, the overrides of the
+    `search` is the id of the search that it is a trial of, "" for other runs, and `trial` its number there; `most_threads` its share
+    of the cores, beyond which `training.threads` = 0 does not go, 0 where it has all. `job` is the job of run.toml. `changes` are the differences from the parent's configuration; without a parent, the overrides of the
     command line. `tags`, `note` and `pinned` (on top of lists) are set by `label_run`; no run inherits them.
     """
 
@@ -36,6 +37,7 @@ class Meta(NamedTuple):
     job: str = "train"
     search: str = ""
     trial: int = 0
+    most_threads: int = 0
     created: float = 0.0
     parent: str = ""
     parent_checkpoint: str = ""

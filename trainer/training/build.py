@@ -41,7 +41,7 @@ from gradtop.trainer.models.pruned import PRUNING, apply_shapes, masks_in, shape
 from gradtop.trainer.monitor import Monitor
 from gradtop.trainer.optim.lr_scheduler import build_schedule
 from gradtop.trainer.optim.optimizer import build_optimizer
-from gradtop.trainer.record import EventKind, Run, effective
+from gradtop.trainer.record import EventKind, Run, effective, read_meta
 from gradtop.trainer.record.streams.registry import SAMPLES_PER_S
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.device import check_precision, choose_device
@@ -200,6 +200,8 @@ def build_parts(run: Run, told: Told, config: Config, *, initialise: bool, shape
     device = choose_device(training.device)
     check_precision(training.precision, device)
     set_numerics(training)
+    share = read_meta(run).most_threads
+    use_threads(training.threads or share)
     if device.type == "cpu" and (crowded := crowding(run)):
         told.event(EventKind.WARNING, message=crowded)
 
@@ -227,6 +229,7 @@ def build_parts(run: Run, told: Told, config: Config, *, initialise: bool, shape
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     tried = check_fit(config, model, source, task, device)
     threads = suited_threads(model, training.batch_size, lambda: blank_inputs(config, source.info) if tried is None else tried, task, device)
+    threads = min(threads, share or threads)
     use_threads(training.threads or threads)
     check_tensors(model)
     check_trains(config, model, device)

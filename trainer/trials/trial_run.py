@@ -21,14 +21,12 @@ AT_LEAST_EVERY = 0.25  # seconds; a worker that was killed writes nothing
 
 
 def create_trial_run(search: Run, name: str, base: Config, number: int, params: dict[str, Value], *, workers: int) -> Run:
-    """With several `workers` it has its share of the CPU threads. Raises ConfigProblems where the values cannot be combined, and RecordError."""
+    """With several `workers` it has its share of the CPU threads at most. Raises ConfigProblems where the values cannot be combined, and RecordError."""
     config = configure(base, params)
-    # Alone, it finds out itself how many threads are fastest, as any training does.
-    if workers > 1 and not config.training.threads:
-        threads = max(cores() // workers, 1)
-        config = config.model_copy(update={"training": config.training.model_copy(update={"threads": threads})})
+    # How many of them are fastest it finds out itself, as any training does.
+    share = max(cores() // workers, 1) if workers > 1 else 0
     changes = [Change(key, old, value, "restart") for key, value in params.items() if (old := base_value(base, key)) != value]
-    return create_run(search.path.parent, config, name=f"{name}-{number}", parent=search, changes=changes, search=search, trial=number)
+    return create_run(search.path.parent, config, name=f"{name}-{number}", parent=search, changes=changes, search=search, trial=number, most_threads=share)
 
 
 def trial_runs(search: Run) -> dict[int, Run]:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gradtop.trainer.record.events import EventKind, append_lines, event_line
+from gradtop.trainer.record.events import EventKind, append_lines, encoded_event
 from gradtop.trainer.record.layout import Run
 from gradtop.trainer.record.place import Location
 from gradtop.trainer.record.reserve import NO_ROOM, drop_reserve, keep_reserve, write_in_any_case
@@ -251,7 +251,7 @@ class StreamWriter:
         lines: list[tuple[str, bytes]] = []
         for event in events:
             try:
-                lines.append((event.kind, event_line(event.kind, event.fields)))
+                lines.append((event.kind, encoded_event(event.kind, event.fields)))
             except Exception as error:  # noqa: BLE001 - a field may be anything, and its text fail in any way
                 self._lose(1, reason_of(error))
         if not lines:
