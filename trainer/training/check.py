@@ -20,6 +20,7 @@ from gradtop.trainer.tasks.kinds.custom.own_task import OwnTask
 from gradtop.trainer.tasks.kinds.custom.returned import ReturnedMeter
 from gradtop.trainer.tasks.task import TrainingTask, shape_text
 from gradtop.trainer.training.check_tensors import lazy_parameters
+from gradtop.trainer.training.failing_layer import failing_layer
 from gradtop.trainer.training.step import Forward
 
 # What a model takes, and the smallest size of such inputs; a vector is as an image of one pixel.
@@ -87,9 +88,10 @@ def check_fit(config: Config, model: nn.Module, source: Source, task: TrainingTa
                 raise
             traceback.print_exc()
             first = (str(error).strip().splitlines() or [""])[0]
+            layer = failing_layer(model, error)
             raise TracedError(
                 f"the model does not fit the data: {given}, and model.kind = {config.model.kind} does not take them"
-                f"{' in training' if training else ''} ({type(error).__name__}: {first}){_mask_advice(config, error)}"
+                f"{' in training' if training else ''} ({type(error).__name__}{f' in {layer}' if layer else ''}: {first}){_mask_advice(config, error)}"
             ) from error
         _check_outputs(outputs, targets, task, "in training " if training else "")
     return inputs
