@@ -181,7 +181,8 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         yield "skipped", f"{skipped}, as a gradient overflowed in fp16"
     if status.seconds:
         left = pace_of(reader).left if reader.state is RunState.TRAINING else None
-        yield "time", f"{duration(status.seconds)} trained" + (f", {duration(left)} left" if left is not None else "")
+        done = " trained" if meta.job == DEFAULT_JOB else " so far" if left is not None else ""
+        yield "time", f"{duration(status.seconds)}{done}" + (f", {duration(left)} left" if left is not None else "")
     if status.updated and reader.state in {RunState.TRAINING, RunState.PAUSED, RunState.SILENT, RunState.DIED}:
         ahead = reader.clock_difference
         apart = f"the clock of {clean(status.host)} is {duration(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} this one"
