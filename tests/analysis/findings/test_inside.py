@@ -94,6 +94,13 @@ def test_probabilities_in_place_of_logits_show_in_loss_and_accuracy(tmp_path: Pa
     assert run.evals([1.8, 1.53, 1.52, 1.51], accuracy=[0.6, accuracy - 0.01, accuracy, accuracy]).names == names
 
 
+@pytest.mark.parametrize(("accuracy", "loss", "names"), [(0.72, 0.56, []), (0.9, 0.41, []), (0.97, 0.35, ["bounded-outputs"])])
+def test_with_two_classes_errors_alone_are_no_sign_of_probabilities(tmp_path: Path, accuracy: float, loss: float, names: list[str]) -> None:
+    """Logits that give their class 72 % and are right in 72 % have 0.59, and so have probabilities in their place."""
+    run = Written(tmp_path).steps([max(each, 0.34) for each in falling(400)]).knows(class_counts=[50, 50])
+    assert run.evals([0.66, loss + 0.02, loss + 0.01, loss], accuracy=[0.6, *[accuracy] * 3]).names == names
+
+
 @pytest.mark.parametrize(("share", "names"), [(None, []), (0.02, []), (0.5, ["validation-overlap"])])
 def test_samples_for_validation_that_are_trained_on(run: Written, share: float | None, names: list[str]) -> None:
     assert run.knows(overlap=share).names == names

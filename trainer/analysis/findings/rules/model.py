@@ -19,12 +19,20 @@ def least_loss(classes: int, width: float) -> float:
     return math.log1p((classes - 1) * math.exp(-width))
 
 
+def looks_like_shares(loss: float, accuracy: float, classes: int) -> bool:
+    """Whether probabilities in place of logits have this loss, and logits that are as sure as they are right would have another."""
+    of_shares, right = least_loss(classes, 1.0) + 1 - accuracy, min(accuracy, 1 - 1e-9)
+    of_logits = -right * math.log(right) - (1 - right) * math.log((1 - right) / (classes - 1))
+    return abs(loss - of_shares) < NEAR and of_shares - of_logits > 2 * NEAR
+
+
 @rule("bounded-outputs")
 def bounded(run: RunHistory) -> Iterator[Finding]:
     """The outputs of the model are bounded, by a softmax or a sigmoid at its end, where the loss takes logits: it cannot come near zero.
 
     Threshold: the last module that runs is a sigmoid, tanh or their like, and no loss was under the least that its range allows; or, for a softmax, in each of the last three
-    evaluations the loss is within 0.05 of ln(1 + (classes - 1) / e) + 1 - accuracy, which probabilities in place of logits have, with an accuracy of 60 % or more.
+    evaluations the loss is within 0.05 of ln(1 + (classes - 1) / e) + 1 - accuracy, which probabilities in place of logits have, with an accuracy of 60 % or more, and more than 0.1
+    above that of logits which give their classes the probability with which they are right: with few classes and many errors the two are alike.
     Source: PyTorch, CrossEntropyLoss ("unnormalized logits"); the least loss by arithmetic.
     """
     classes, lowest = len(run.facts.class_counts), min((low for low in run.loss.curve.low if low == low), default=math.nan)
@@ -37,7 +45,7 @@ def bounded(run: RunHistory) -> Iterator[Finding]:
     newest = run.finite_evals[-EVALUATIONS:]
     if kind in WIDTHS:
         sentence = f"the model ends with {kind}, and the loss takes logits: with {classes} classes it cannot fall under {significant(least)}"
-    elif len(newest) == EVALUATIONS and all(each.accuracy >= ACCURATE and abs(each.loss - least - 1 + each.accuracy) < NEAR for each in newest):
+    elif len(newest) == EVALUATIONS and all(each.accuracy >= ACCURATE and looks_like_shares(each.loss, each.accuracy, classes) for each in newest):
         last = newest[-1]
         sentence = f"the model seems to end with a softmax, and the loss takes logits: a validation loss of {significant(last.loss)} with an accuracy of {significant(last.accuracy)} is what"
         sentence += f" probabilities have, and with {classes} classes it cannot fall under {significant(least)}"
