@@ -19,9 +19,10 @@ from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Input, Static
+from textual.widgets._toast import Toast, ToastHolder
 
 from gradtop.trainer.record import Run
-from gradtop.tui.framework.caches import ANSWERS, CUTS, OF_STRIP, SIZES
+from gradtop.tui.framework.caches import ANSWERS, CUTS, OF_REGION, OF_STRIP, PLACES, SIZES
 from gradtop.tui.framework.header import Header
 from gradtop.tui.framework.terminal_app import REGIONS, forget_regions
 from tests.tui.piloting import Piloted, piloted
@@ -160,6 +161,34 @@ async def test_dialogs_go_with_all_their_widgets_when_they_are_closed(tmp_path: 
 
 def count(kind: type) -> int:
     return sum(type(each) is kind for each in gc.get_objects())
+
+
+async def test_toasts_of_a_mode_that_was_left_go_when_their_time_is_over(tmp_path: Path, training: tuple[Run, object]) -> None:
+    run, _ = training
+
+    def toasts() -> int:
+        gc.collect()
+        return count(Toast) + count(ToastHolder)
+
+    async with piloted(tmp_path, run) as screen:
+        left = screen.app.screen
+        screen.app.notify("a short word", timeout=1.0)
+        await screen.until(lambda: left.query(Toast), "the toast")
+        await screen.press("5")
+        await screen.until(lambda: screen.app.screen is not left, "another mode")
+        await screen.until(lambda: toasts() == 0, "the end of the toasts")
+        await screen.press("1")
+        await screen.until(lambda: screen.app.screen is left, "the mode")
+        await screen.shows("quiet-heron")
+
+
+def test_places_are_remembered_in_bounds() -> None:
+    for number in range(2 * PLACES):
+        assert Region(number, 0, 4, 4).intersection(Region(0, 0, number + 2, 2)) == Region(number, 0, 2, 2)
+    for name in OF_REGION:
+        cache = getattr(Region, name)
+        assert cache.cache_parameters()["maxsize"] == PLACES
+        assert cache.cache_info().currsize <= PLACES
 
 
 async def test_the_styles_of_a_widget_that_is_gone_can_still_be_set(tmp_path: Path, training: tuple[Run, object]) -> None:

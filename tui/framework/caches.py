@@ -13,7 +13,8 @@ from textual._compositor import Compositor
 from textual._styles_cache import StylesCache
 from textual.cache import FIFOCache
 from textual.color import Color
-from textual.geometry import Size
+from textual.dom import DOMNode
+from textual.geometry import Region, Size
 from textual.map_geometry import MapGeometry
 from textual.screen import Screen
 from textual.strip import Strip
@@ -21,9 +22,11 @@ from textual.style import Style
 from textual.timer import Timer
 from textual.widget import Widget
 
+from gradtop.tui.framework.compositor import forget_widget
 from gradtop.tui.framework.stylesheet import release
 
-CUTS, BACKGROUNDS, ANSWERS, SIZES = 1024, 1024, 32, 4
+CUTS, BACKGROUNDS, ANSWERS, SIZES, PLACES = 1024, 1024, 32, 4, 1024
+OF_REGION = ("__contains__", "grow", "shrink", "intersection", "union")
 OF_STRIP = {
     "_divide_cache": 4,
     "_crop_cache": 16,
@@ -79,10 +82,27 @@ def arrange_root(compositor: Compositor, root: Widget, size: Size, visible_only:
 async def end_widget(widget: Widget) -> None:
     """Theirs leaves a widget that is gone in the hands of its own styles until a full collection, with a hundred objects and more."""
     components = list(widget._component_styles.values())  # noqa: SLF001
+    above = list(widget.ancestors)
     await end(widget)
     widget._layout_cache.clear()  # noqa: SLF001
     for styles in (widget.styles, *components):
         release(styles)
+    let_go(widget, above)
+
+
+def let_go(widget: Widget, above: Sequence[DOMNode]) -> None:
+    """Have what is not laid out again let a widget go that ended: a toast would stay with a screen that is not seen, until somebody comes back."""
+    if isinstance(parent := above[0], Widget):  # its last layout, and list of what is shown
+        parent._clear_arrangement_cache()  # noqa: SLF001
+        parent._nodes._displayed_nodes = parent._nodes._displayed_visible_nodes = -1, []  # noqa: SLF001
+    screen = next((each for each in above if isinstance(each, Screen)), None)
+    if screen is None or screen.is_current:
+        return
+    forget_widget(screen._compositor, widget)  # noqa: SLF001
+    screen._dirty_widgets.discard(widget)  # noqa: SLF001
+    screen._layout_widgets.pop(widget, None)  # noqa: SLF001
+    for waiting in screen._layout_widgets.values():  # noqa: SLF001
+        waiting.discard(widget)
 
 
 async def run_timer(timer: Timer) -> None:
@@ -110,6 +130,10 @@ def keep_small() -> None:
     # Of cuts of texts 16,384 are remembered, and each frame brings new ones: more than 10 MB.
     if isinstance(cut := vars(Segment).get("_split_cells"), classmethod):
         Segment._split_cells = classmethod(lru_cache(CUTS)(inspect.unwrap(cut.__func__)))  # type: ignore[arg-type,assignment,method-assign]  # noqa: SLF001
+    # Of each calculation with regions 4,096 are remembered, by hours of toasts and lists in all sizes: 8 MB. A layout needs a few hundred.
+    for name in OF_REGION:
+        if (remembered := vars(Region)[name]).cache_parameters()["maxsize"] > PLACES:
+            setattr(Region, name, lru_cache(PLACES)(inspect.unwrap(remembered)))
     # 1024 answers to `query_one` for each widget and 16 sizes of it, most of which are outdated with the next dialog or mode; and in a ring,
     # which holds itself.
     dom.LRUCache = lambda maxsize: FIFOCache(min(maxsize, ANSWERS))  # type: ignore[assignment,attr-defined,misc,return-value]

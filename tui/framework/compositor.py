@@ -57,3 +57,14 @@ class CellCompositor(Compositor):
                 break
         ends = {y: cuts[y][1:] for y in chops}
         return ChopsUpdate(chops, spans, ends)  # type: ignore[arg-type]  # it looks at the lines of the spans alone
+
+
+def forget_widget(compositor: Compositor, widget: Widget) -> None:
+    """Leave a widget that is gone out of the layout there is, as the next one will."""
+    if widget in compositor.widgets or widget in compositor._full_map:  # noqa: SLF001
+        compositor.widgets.discard(widget)
+        compositor._full_map.pop(widget, None)  # noqa: SLF001
+        compositor._visible_map = compositor._visible_widgets = None  # noqa: SLF001
+        compositor._layers = compositor._layers_visible = compositor._cuts = None  # noqa: SLF001
+    if isinstance(compositor, CellCompositor):
+        compositor._told.pop(widget, None)  # noqa: SLF001

@@ -24,6 +24,7 @@ from gradtop.tui.widgets.filtering import Filtering
 from gradtop.tui.widgets.tones import cursor_style, tone_styles
 
 MOVES = frozenset({"list.pagedown", "list.pageup", "list.halfdown", "list.halfup", "list.first", "list.last", "list.filter"})
+WRAPPED = 256  # entries that are remembered in lines; what is found out about a run names other numbers each second
 WORDS = re.compile(r"\n|[^\S\n]+|\S+")
 
 
@@ -246,7 +247,7 @@ class Entries(Filtering, can_focus=True, inherit_bindings=False):
         return self._drawn[y].strip(self._tones)
 
 
-@lru_cache(4096)
+@lru_cache(WRAPPED)
 def wrapped(entry: Entry, told: tuple[Piece, ...], width: int) -> list[list[Piece]]:
     """The lines of an entry; a gap is given up before a word has to go on in the next line."""
     indent = " " * len(entry.head)
