@@ -41,7 +41,8 @@ NAME, FIGURE, MOST_FIGURES = 34, 18, 3  # cells in the list, and values of each 
 OF_CHARTS = ("cursor.", "charts.")  # the keys of charts, by their ids
 CLOSES = "esc closes"
 MOST = 6  # charts
-LEAST = 1e-9  # width of a chart, as a share of what stands at its beginning
+CLOSEST = 200.0  # times, over anything but steps: a run may take a second, or one epoch
+LEAST = 1e-12  # width of a chart, as a share of what stands at its beginning: a time of day in seconds has nine digits before the point
 OWN = (
     Key("escape", "screen.back", "overlay.back", "back", "The usual metrics, or all charts again; else back to the list."),
     Key("q,v", "screen.dismiss(None)", "overlay.close", "close", "Back to the list."),
@@ -231,6 +232,10 @@ class Overlay(Dialog[None], ChartActions):
 
     def reread(self) -> None:
         self._read()
+
+    def least_seen(self) -> float:
+        # Its window is of what is drawn over, and not of steps.
+        return super().least_seen() if self.chart_view.quantity == "step" else (self._whole[1] - self._whole[0]) / CLOSEST
 
     def redraw(self) -> None:
         if self.found is not None:

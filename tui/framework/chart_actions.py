@@ -24,7 +24,7 @@ class ChartActions(Screen[None]):
     """`chart_view` is what is seen; `reread` asks for curves in another window, `redraw` draws in another way what is known."""
 
     paints_cursors: ClassVar[bool] = True
-    LEAST_SEEN: ClassVar[float] = LEAST  # how close a window comes
+    LEAST_SEEN: ClassVar[float] = LEAST  # how close a window comes, in steps or whatever its ends are
     QUANTITIES: ClassVar[tuple[Quantity, ...]] = QUANTITIES
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -50,6 +50,10 @@ class ChartActions(Screen[None]):
     def along(self, x: float) -> float:
         """Where an x of the charts lies in the window."""
         return x
+
+    def least_seen(self) -> float:
+        """How close the window comes."""
+        return self.LEAST_SEEN
 
     def charts(self) -> Sequence[LineChart]:
         """Those that are seen, in their order."""
@@ -110,7 +114,7 @@ class ChartActions(Screen[None]):
 
     def _zoom(self, factor: float, at: float | None) -> None:
         now = self.chart_view.window or Window(*self._whole)
-        self._look(now.zoomed(factor, self._whole, None if at is None else self.along(at), self.LEAST_SEEN))
+        self._look(now.zoomed(factor, self._whole, None if at is None else self.along(at), self.least_seen()))
 
     def action_pan(self, quarters: int) -> None:
         if self.chart_view.window is not None:

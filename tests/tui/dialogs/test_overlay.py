@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from gradtop.trainer.record import Run
 from gradtop.tui.dialogs.overlay import Overlay, curves, style_of
@@ -91,6 +92,34 @@ async def test_v_draws_the_marked_runs_over_each_other(tmp_path: Path, chosen: l
         await screen.until(lambda: screen.app.screen is mode, "the list")
         await screen.press("u")
         await screen.until(lambda: mode.check_action("unmark", ()) is None, "no marks")
+
+
+@pytest.mark.parametrize("quantity", ["epoch", "time", "clock"])
+async def test_runs_of_a_second_and_an_epoch_are_zoomed_by_key_and_wheel(tmp_path: Path, runs: Path, quantity: str) -> None:
+    short = [fake_run(runs, name, state="done", steps=40, created=NOW - age)[0] for name, age in (("quick-wren", 100), ("fleet-hare", 99))]
+    async with piloted(tmp_path, None, mode="runs") as screen:
+        overlay = Overlay(short)
+        await screen.app.push_screen(overlay)
+        await screen.until(lambda: overlay.found is not None and bool(overlay.charts()[0].read), "the charts")
+        while overlay.chart_view.quantity != quantity:
+            await screen.press("t")
+        await screen.until(lambda: overlay.found is not None and overlay.found.view.seen.quantity == quantity, "the quantity")
+        assert overlay.found is not None
+        low, high = overlay.found.ends
+        assert high - low < 3
+        for times in (2, 4, 8):
+            await screen.press("plus")
+            wanted = (high - low) / times
+            await screen.until(lambda wanted=wanted: (seen := found_window(overlay)) is not None and seen.width == pytest.approx(wanted, rel=1e-3), "a closer window")  # type: ignore[misc]
+        before = found_window(overlay)
+        assert before is not None
+        assert before.last == pytest.approx(high, abs=1e-6)
+        chart = overlay.charts()[0]
+        drawn = chart._chart
+        assert drawn.x_max is not None
+        assert drawn.x_max - drawn.x_min == pytest.approx(before.width, rel=1e-3)
+        chart.post_message(events.MouseScrollUp(chart, 20, 5, 0, 0, 0, shift=False, meta=False, ctrl=False))
+        await screen.until(lambda: (seen := found_window(overlay)) is not None and seen.width < before.width, "the wheel")
 
 
 def found_window(overlay: Overlay) -> Window | None:
