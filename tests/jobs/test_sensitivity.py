@@ -21,7 +21,7 @@ from gradtop.trainer.jobs.sensitivity.importances import importances_beside
 from gradtop.trainer.jobs.sensitivity.outcome import SensitivityOutcome, sensitivity_of
 from gradtop.trainer.jobs.sensitivity.plan import Point, SensitivityPlan, plan_of
 from gradtop.trainer.jobs.sensitivity.ranges import default_ranges
-from gradtop.trainer.jobs.sensitivity.result import announcement, describe, ended_fields
+from gradtop.trainer.jobs.sensitivity.result import announcement, describe, describe_plan, ended_fields
 from gradtop.trainer.launch import create_run
 from gradtop.trainer.metrics import monitored
 from gradtop.trainer.record import RunState, Status, write_status
@@ -277,3 +277,7 @@ def test_importances_are_those_of_the_newest_search_of_the_same_configuration_or
     assert (found.search, found.name, found.shares) == (first, "first", {"fanova": {LR: 0.5}})
     other = search("third", 0.25, BASE[0].replace("0.05", "0.01"))
     assert importances_beside(run, other).shares == {"fanova": {LR: 0.25}}
+
+
+def test_one_seed_is_no_plural() -> None:
+    assert describe_plan({"trainings": 4, "points": 4, "seeds": 1})[0].startswith("4 trainings, 4 configurations with 1 seed each, ")

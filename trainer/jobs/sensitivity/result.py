@@ -114,7 +114,7 @@ def describe_plan(event: Event) -> tuple[str, str]:
     told = "; ".join(f"{clean(str(key), 80)} {clean(str(written), 120)}" for key, written in ranges.items()) if isinstance(ranges, Mapping) else ""
     time = f", about {duration(float(seconds))} on this machine" if isinstance(seconds, int | float) and not isinstance(seconds, bool) else ", timed once the first has ended"
     how = "ranges" if event.get("given") else "default ranges"
-    return f"{event.get('trainings')} trainings, {event.get('points')} configurations with {event.get('seeds')} seeds each{time}; {how}: {told}", "text"
+    return f"{event.get('trainings')} trainings, {event.get('points')} configurations with {event.get('seeds')} seed{'s' if event.get('seeds') != 1 else ''} each{time}; {how}: {told}", "text"
 
 
 def describe(event: Event) -> tuple[str, str]:
