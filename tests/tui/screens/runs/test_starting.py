@@ -110,7 +110,7 @@ async def test_the_model_of_a_run_is_evaluated_and_exported_by_the_commands(tmp_
         await screen.press("down", "enter")
         await screen.until(lambda: len(said) == 2, "the answer")
     assert said[0] == ("", "amber-finch: export safetensors …", "information")
-    assert said[1] == ("amber-finch: export safetensors", f"{family.done.id} has ended and has no checkpoint. Start it again: gradtop rerun {family.done.id}", "error")
+    assert said[1] == ("amber-finch: export safetensors", f"{family.done.id} has ended and has no checkpoint. Start it again: gradtop rerun {family.done.id} --runs {family.done.path.parent}", "error")
 
 
 def test_what_can_be_chosen_are_commands() -> None:
