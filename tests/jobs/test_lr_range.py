@@ -285,7 +285,7 @@ def test_killed_it_ends_at_once(tmp_path: Path) -> None:
 def test_it_cannot_be_resumed(tmp_path: Path) -> None:
     run = range_run(tmp_path)
     assert work(run, resume=True) == 1
-    assert read_status(run).error == f"a learning-rate range test cannot be resumed; start it again: gradtop rerun {run.id}"
+    assert read_status(run).error == f"a learning-rate range test cannot be resumed; start it again: gradtop rerun {run.id} --runs {run.path.parent}"
 
 
 def test_its_settings_stand_in_its_run_toml_and_those_of_a_file_count(tmp_path: Path) -> None:

@@ -143,6 +143,10 @@ def testify(path: str) -> None:
     def say(**what: object) -> None:
         os.write(file, json.dumps(what).encode() + b"\n")
 
+    def say_events(_run: object, lines: bytes) -> None:
+        for event in map(json.loads, lines.splitlines()):
+            say(event=event["kind"], time=event["time"])
+
     append_packed = SegmentWriter.append_packed
 
     def append(self: SegmentWriter, data: bytes) -> None:
@@ -151,7 +155,7 @@ def testify(path: str) -> None:
         say(segment=self._base.name, offset=offset, length=len(data), crc=zlib.crc32(data))
 
     SegmentWriter.append_packed = append  # type: ignore[method-assign]
-    told(writer, "append_event", lambda run, kind, **fields: say(event=kind, time=fields["time"]))
+    told(writer, "append_lines", say_events)
     told(writer, "write_status", lambda run, status: say(status=status.step, state=status.state))
     told(checkpoint, "save", lambda folder, state, saved, **more: say(checkpoint=saved.step))
 

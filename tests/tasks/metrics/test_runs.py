@@ -89,7 +89,7 @@ def test_a_monitored_metric_that_raises_ends_the_run_which_a_resume_continues_wh
     status = read_status(broken)
     step = rows(whole, "evals", "late")[1][0]  # that of the second evaluation
     assert status.error.startswith(f"training.metrics: {MINE}:late raised ValueError: not of ")
-    assert status.error.endswith(f"; it is training.monitor, by which the best checkpoint is chosen. Step {step:.0f} is kept: correct it, and go on with gradtop resume {broken.id}")
+    assert status.error.endswith(f"; it is training.monitor, by which the best checkpoint is chosen. Step {step:.0f} is kept: correct it, and go on with gradtop resume {broken.id} --runs {broken.path.parent}")
     assert len(rows(broken, "evals", "late")) == 1
     mine.late.times = 9
     trained(broken, resume=True)
