@@ -168,7 +168,7 @@ class DirectAdamW(_DirectAdam, AdamW):
     torch_step = AdamW.step
 
 
-_DIRECT: Mapping[type[Optimizer], type[DirectStep]] = {SGD: DirectSGD, Adam: DirectAdam, AdamW: DirectAdamW}
+DIRECT: Mapping[type[Optimizer], type[DirectStep]] = {SGD: DirectSGD, Adam: DirectAdam, AdamW: DirectAdamW}
 # Without what tells of a hook or a profiler there is always one.
 _PROFILES: Callable[[], bool] = getattr(torch.autograd, "_profiler_enabled", lambda: True)
 _GLOBAL_BEFORE: Mapping[int, object] = getattr(torch_optimizer, "_global_optimizer_pre_hooks", {0: None})
@@ -178,7 +178,7 @@ _GLOBAL_AFTER: Mapping[int, object] = getattr(torch_optimizer, "_global_optimize
 @functools.cache
 def direct_class(kind: type[Optimizer], device: torch.device, dtype: torch.dtype) -> type[Optimizer]:
     """The class with a direct step in place of torch's, where this torch has what it needs: some steps of each are tried."""
-    direct: Any = _DIRECT.get(kind)
+    direct: Any = DIRECT.get(kind)
     theirs: Any = kind
     if direct is None:
         return kind

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from gradtop.trainer.optim.direct_step import ParamGroup, direct_class
+from gradtop.trainer.optim.direct_step import DIRECT, ParamGroup, direct_class
 from gradtop.trainer.runtime.errors import UserError
 
 if TYPE_CHECKING:
@@ -93,6 +93,14 @@ def complete_state(config: OptimizerConfig, optimizer: Optimizer) -> None:
                 state = optimizer.state.get(parameter)
                 if state and name not in state:
                     state[name] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
+
+
+def try_kernels(device: torch.device, dtype: torch.dtype) -> None:
+    """Find out which classes have fused kernels and a direct step, so that no forked process has to."""
+    kind: Any
+    for kind in DIRECT:
+        if _fuses(kind, device, dtype):
+            direct_class(kind, device, dtype)
 
 
 @functools.cache

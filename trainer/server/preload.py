@@ -87,6 +87,7 @@ def warm_up() -> None:
     from gradtop.trainer.config.schema import build_all
     from gradtop.trainer.models.description import describe
     from gradtop.trainer.optim.lr_preview import planned_lr
+    from gradtop.trainer.optim.optimizer import try_kernels
     from gradtop.trainer.training.build import seed_generators
 
     torch.set_num_threads(1)
@@ -94,6 +95,7 @@ def warm_up() -> None:
     # The first look at all that is random takes torch milliseconds; a forked process seeds its own.
     seed_generators(0)
     restore_random_states(random_states())
+    try_kernels(torch.device("cpu"), torch.float32)
     training = SmallTraining()
     planned_lr(training.config.schedule, training.config.optimizer, total_steps=3, steps_per_epoch=3)
     describe(training.model)
