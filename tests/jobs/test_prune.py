@@ -265,8 +265,8 @@ def test_show_has_a_table_of_what_was_measured_and_says_which_latencies_tell_not
         return replace(found, figures=tuple(figures.get(name, value) for name, value in zip(FIGURES, found.figures, strict=True)))
 
     assert list(latency_notes([timed(whole, batch_latency=0.002), timed(pruned, latency=math.nan)], 8)) == [
-        "–: the load of the machine left no latency to tell",
-        "the speedups for 8 samples tell little: the unpruned model is 0.50 × as fast as itself, by the load of the machine",
+        "–: no latency could be measured, because the machine was busy",
+        "the speedups for 8 samples are unreliable, because the machine was busy: measured in turns with itself, the unpruned model was 0.50 × as fast",
     ]
 
 

@@ -190,6 +190,9 @@ def resumes_from(reader: RunReader) -> str:
     return "the beginning, as it has no checkpoint"
 
 
+NO_LATENCY = "–: no latency could be measured, because the machine was busy"
+
+
 def changes_text(changes: Iterable[RecordedChange]) -> str:
     """optimizer.lr 1e-3 → 3e-4, training.clip 0 → 1"""
     changed = (each for change in changes for each in changed_values(change.key, change.old, change.new))

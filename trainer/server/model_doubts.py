@@ -40,5 +40,5 @@ def doubts_of_gradients(model: nn.Module) -> Iterator[str]:
         more = f" and {number(len(left) - NAMED)} more" if len(left) > NAMED else ""
         yield (
             f"no gradient reaches {number(len(left))} of {number(len(training))} parameters ({number(values)} values), which will not train: {', '.join(left[:NAMED])}{more}; "
-            "the loss does not depend on them, or detach(), no_grad() or a step without gradient is between"
+            "the loss does not depend on them, or detach(), no_grad() or an operation without a gradient cuts them off"
         )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from gradtop.trainer.analysis.formatting import number, percent, size
-from gradtop.trainer.analysis.text import metric_figure
+from gradtop.trainer.analysis.text import NO_LATENCY, metric_figure
 from gradtop.trainer.jobs.prune.trial import PruneTrial, choice_text, sparsity, whole_of
 from gradtop.trainer.metrics import metric_of
 from gradtop.trainer.record.streams.registry import (
@@ -55,8 +55,8 @@ def latency_notes(trials: Sequence[PruneTrial], batch: int) -> Iterator[str]:
     """What is to be known of the speedups: where there is none, and how far the unpruned model in turns with itself is from 1."""
     pairs = {"one sample": (BASE_LATENCY, LATENCY), f"{number(batch)} samples": (BASE_BATCH_LATENCY, BATCH_LATENCY)}
     if any(not (each.of(base) > 0 and each.of(own) > 0) for each in trials if not each.error for base, own in pairs.values()):
-        yield "–: the load of the machine left no latency to tell"
+        yield NO_LATENCY
     whole = whole_of(trials)
     for words, (base, own) in pairs.items() if whole is not None else ():
         if whole is not None and whole.of(base) > 0 and whole.of(own) > 0 and abs(math.log(whole.of(base) / whole.of(own))) > math.log(DISTURBED):
-            yield f"the speedups for {words} tell little: the unpruned model is {speedup(whole.of(base), whole.of(own))} as fast as itself, by the load of the machine"
+            yield f"the speedups for {words} are unreliable, because the machine was busy: measured in turns with itself, the unpruned model was {speedup(whole.of(base), whole.of(own))} as fast"

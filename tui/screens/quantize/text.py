@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from gradtop.trainer.analysis.formatting import number, percent, significant, size
-from gradtop.trainer.analysis.text import metric_figure
+from gradtop.trainer.analysis.text import NO_LATENCY, metric_figure
 from gradtop.trainer.jobs.quantize.result import left_text, speeds
 from gradtop.trainer.jobs.quantize.trial import QuantizeTrial, smaller_by
 from gradtop.trainer.jobs.quantize.verdict import size_text, times_text
@@ -92,7 +92,7 @@ def method_remarks(part: QuantizePart, chosen: QuantizeTrial | None, width: int)
         )
         compiles = any(time.compiled_speedup > 0 for time in chosen.latencies)
         if any(not time.speedup > 0 or (compiles and not time.compiled_speedup > 0) for time in chosen.latencies):
-            found.append("–: the load of the machine left no latency to tell")
+            found.append(NO_LATENCY)
         found += chosen.notes
     if left := left_text(part.about):
         found.append(f"not quantized: {left}")
