@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from functools import partial
 
@@ -11,6 +10,7 @@ from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.children import end_all_children
 from gradtop.trainer.runtime.death import watch_over
 from gradtop.trainer.runtime.detach import detach
+from gradtop.trainer.runtime.leaving import leave
 from gradtop.trainer.runtime.signals import Signals
 from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.runtime.worker_log import log_plainly
@@ -35,4 +35,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

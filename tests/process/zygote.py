@@ -19,6 +19,7 @@ import resource
 import signal
 import sys
 import threading
+import traceback
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -67,8 +68,11 @@ def started_server(request: dict[str, Any]) -> int:
         from gradtop.trainer.server.__main__ import serve
 
         code = serve(request["serve"], request["idle"])
-    finally:
-        os._exit(code)
+    except SystemExit:
+        raise  # a worker ends as it does without this process
+    except BaseException:  # noqa: BLE001 - whatever it is, the process must not go on as this one
+        traceback.print_exc()
+    os._exit(code)
 
 
 def be_worker(request: dict[str, Any]) -> None:

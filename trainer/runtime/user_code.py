@@ -17,6 +17,7 @@ SCRIPT = "a training has one model, one loss and one optimizer; several of them,
 
 TargetCheck = Callable[[str, str, Mapping[str, Any]], object]
 _checks: list[TargetCheck] = []
+_imported_modules: set[str] = set()
 
 
 @contextlib.contextmanager
@@ -27,6 +28,11 @@ def checked(check: TargetCheck) -> Iterator[None]:
         yield
     finally:
         _checks.remove(check)
+
+
+def was_imported() -> bool:
+    """Whether this process has run any."""
+    return bool(_imported_modules)
 
 
 def call(target: str, arguments: Mapping[str, Any], key: str, **more: Any) -> Any:
@@ -76,6 +82,7 @@ def _imported(target: str, key: str) -> Any:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.append(here)
+    _imported_modules.add(module_name)
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:

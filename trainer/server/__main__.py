@@ -15,6 +15,7 @@ from typing import Any
 
 from gradtop.trainer.launch.server_address import open_directory
 from gradtop.trainer.runtime.detach import detach
+from gradtop.trainer.runtime.leaving import leave
 from gradtop.trainer.server.listener import Listener
 from gradtop.trainer.server.process import print_anything, redirect
 from gradtop.trainer.server.requests import answer_to
@@ -75,8 +76,9 @@ def serve(name: str, idle: float) -> int:
         raise
     listener.record("ready")
     job = Server(listener, idle=idle).serve()
-    # In a forked process from here on: the server itself has ended inside.
-    return job() if job is not None else 0
+    if job is not None:
+        leave(job())  # in a forked process: the server itself has ended inside
+    return 0
 
 
 if __name__ == "__main__":

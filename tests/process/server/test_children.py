@@ -220,3 +220,21 @@ def test_an_answer_that_takes_long_keeps_nobody_else_waiting(running_server: int
             os.close(opened)
         assert slow.result()["total"] == 6
     assert process_start(running_server)
+
+
+def test_a_worker_calls_what_was_registered_for_its_end_and_writes_what_code_of_the_user_left_open(running_server: int, project: Path, tmp_path: Path, adopt: Adopt) -> None:
+    (project / "leaving.py").write_text(
+        "import atexit, pathlib, torch\n"
+        "left = open('left.txt', 'w')\n"
+        "left.write('all of it')\n"
+        "atexit.register(pathlib.Path('atexit.txt').touch)\n"
+        "def build():\n"
+        "    return torch.nn.Linear(2, 3)\n"
+    )
+    run = make_run(tmp_path, config=tomli_w.dumps(tables("leaving:build")))
+    start_worker(run)
+    worker = adopt(run)
+    wait_for_state(run, "failed")  # of a model that does not fit the data
+    wait_until(lambda: not psutil.pid_exists(worker.pid), 30, "its end")
+    assert (project / "left.txt").read_text() == "all of it"
+    assert (project / "atexit.txt").exists()
