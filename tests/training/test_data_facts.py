@@ -94,4 +94,12 @@ def test_samples_for_validation_are_looked_for_among_those_of_training() -> None
     assert overlap(training, torch.cat([others, training[7_000:7_500]])) == pytest.approx(0.5, abs=0.1)
     assert overlap(training[:100], training[:50].float()) == 1
     assert overlap(torch.zeros(20_000, 25), torch.zeros(500, 25)) is None  # all alike
-    assert overlap(training[:, 0, :3], others[:, 0, :3]) is None  # too few values
+    few = torch.randint(0, 4, (2_000, 6), generator=draw)
+    assert overlap(few, few[:500]) is None  # often the same by chance
+
+
+def test_a_table_of_a_few_measured_columns_is_looked_through_too() -> None:
+    training, others = (torch.randn(800, 4, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    assert overlap(training, training) == 1
+    assert overlap(training, others) == 0
+    assert overlap(torch.cat([training, training[:5]]), torch.cat([others[:100], training[:100]])) == pytest.approx(0.5, abs=0.1)

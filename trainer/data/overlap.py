@@ -8,7 +8,8 @@ from torch import Tensor
 from gradtop.trainer.data.nested import ModelInputs
 
 LOOKED_AT, LOOKED_THROUGH = 256, 1 << 13  # samples for validation and for training, drawn
-FEWEST_VALUES = 16  # of a sample: those of fewer are often the same by chance
+FEWEST_VALUES = 16  # of a sample: those of fewer are often the same by chance, which shows among training samples alone
+CHANCE = 0.01  # of the training samples that may be the same as others of them
 VALUES = 16  # of a sample that are compared first
 MOST_PAIRS = 1024  # of samples that are compared as a whole
 
@@ -20,7 +21,7 @@ def overlap(training: ModelInputs, validation: ModelInputs) -> float | None:
     """
     if not isinstance(training, Tensor) or not isinstance(validation, Tensor):
         return None
-    if not len(training) or not len(validation) or training[0].numel() < FEWEST_VALUES or training.device.type != "cpu" or training.is_complex():
+    if not len(training) or not len(validation) or not training[0].numel() or training.device.type != "cpu" or training.is_complex():
         return None
     draw = torch.Generator().manual_seed(0)
     samples, others = training.flatten(1), validation.flatten(1)
@@ -28,6 +29,8 @@ def overlap(training: ModelInputs, validation: ModelInputs) -> float | None:
     places = torch.arange(VALUES) * samples.shape[1] // VALUES
     weights = torch.linspace(1.0, 2.0, VALUES, dtype=torch.float64).sqrt()
     keys, wanted = ((each[numbers[:, None], places].double() * weights).sum(1) for each, numbers in ((samples, rows), (others, some)))
+    if samples.shape[1] < FEWEST_VALUES and len(keys.unique()) < (1 - CHANCE) * len(keys):
+        return None
     wanted, order = wanted.sort()
     near = torch.searchsorted(wanted, keys).clamp(max=len(wanted) - 1)
     pairs = (wanted[near] == keys).nonzero()[:, 0]

@@ -91,6 +91,28 @@ def test_a_class_that_is_never_predicted_beside_others_that_are(
         assert found.sentence.startswith("class owl is never predicted: 40 of 140 validation samples")
 
 
+@pytest.mark.parametrize(
+    ("support", "sentence", "severity"),
+    [
+        ((5, 5, 5, 5), "", ""),
+        ((5, 5, 5, 0), "there are no samples for validation of class owl", "note"),
+        ((5, 0, 5, 0), "there are no samples for validation of 2 of 4 classes: dog and owl", "note"),
+        ((0, 0, 5, 0), "all samples for validation are of class pig, of 4 classes that are trained on", "warning"),
+    ],
+)
+def test_classes_without_samples_for_validation(run: Written, support: tuple[int, ...], sentence: str, severity: str) -> None:
+    run.knows(class_counts=[50] * 4)
+    (run.run.path / NEWEST).write_text(text_of(Classification(support, support, support, step=30, names=("cat", "dog", "pig", "owl"))))
+    found = [(each.sentence, each.severity) for each in run.report.findings if each.name == "classes-not-validated"]
+    assert found == ([(sentence, severity)] if sentence else [])
+
+
+def test_nothing_is_said_of_overfitting_where_training_has_diverged(tmp_path: Path) -> None:
+    run = Written(tmp_path).steps(falling(200) + around(30.0, 200)).evals([0.9, 0.5, 0.7, 0.9, 2.0, 9.0, 16.0, 18.0])
+    assert "diverged" in run.names
+    assert "overfitting" not in run.names
+
+
 def test_what_early_stopping_would_have_saved_is_said(run: Written) -> None:
     run.evals([0.9, 0.5, 0.52, 0.54, 0.56, 0.58, 0.6, 0.62, 0.64, 0.7]).says(seconds=100.0)
     assert "training.early_stopping=3 would have saved 50 steps (0:50)" in run.finding("overfitting").advice

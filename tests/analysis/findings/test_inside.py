@@ -21,7 +21,7 @@ from gradtop.trainer.record.streams.registry import (
     columns_of,
     of_parameter,
 )
-from tests.analysis.findings.written import LN10, Written, around, falling
+from tests.analysis.findings.written import CONFIG, LN10, Written, around, falling
 
 STEPS = list(range(10, 210, 10))
 COUNT = len(STEPS)
@@ -57,6 +57,22 @@ def test_one_ill_layer_is_named(run: Written, name: str, column: str, values: li
     assert run.names == [name]
 
 
+@pytest.mark.parametrize(
+    ("name", "column", "values", "severity"),
+    [
+        ("exploding-gradients", GRAD_NORM, [0.01] * 8 + [2.0] * 12, "error"),
+        ("weights-grown", WEIGHT_NORM, [8.0 * 1.2**each for each in range(COUNT)], "warning"),
+    ],
+)
+def test_what_grows_from_a_small_beginning_is_a_note_while_validation_is_at_its_best(tmp_path: Path, name: str, column: str, values: list[float], severity: str) -> None:
+    """A linear model, or outputs that are scaled down."""
+    for place, (losses, wanted) in enumerate([([1.5, 0.9, 0.6, 0.4], "note"), ([1.5, 0.9, 0.4, 0.5, 0.6, 0.8], severity), ([2.2, 2.1, 2.0, 1.9], severity)]):
+        run = Written(tmp_path / str(place)).steps(falling(200)).evals(losses)
+        run.layers({f"layers.{number}.weight": {GRAD_NORM: [0.01] * COUNT} for number in range(5)} | {"stem.weight": {GRAD_NORM: [0.01] * COUNT, column: values}}, STEPS)
+        assert run.finding(name).severity == wanted
+        assert ("the validation loss is at its best all the same" in run.finding(name).sentence) == (wanted == "note")
+
+
 @pytest.mark.parametrize(("others", "severity"), [(5, "warning"), (0, "error")])
 def test_a_weight_that_does_not_move_is_found_and_an_error_where_most_do_not(run: Written, others: int, severity: str) -> None:
     moving = dict(list(HEALTHY.items())[:others])
@@ -86,6 +102,25 @@ def test_parameters_that_the_model_itself_freezes_are_a_note(tmp_path: Path) -> 
 def test_outputs_of_a_sigmoid_in_place_of_logits(tmp_path: Path, kind: str, lowest: float, names: list[str]) -> None:
     run = Written(tmp_path).steps([max(loss, lowest) for loss in falling(400)]).knows(class_counts=[10] * 10)
     assert run.activations({"out": {}}, STEPS, kind=kind).names == names
+
+
+@pytest.mark.parametrize(
+    ("config", "facts", "kind", "lowest", "names"),
+    [
+        ('[task]\nkind = "regression"\n', {}, "ReLU", 0.5, ["bounded-outputs"]),
+        ('[task]\nkind = "regression"\nstandardize = false\n', {}, "ReLU", 0.5, []),
+        ('[task]\nkind = "regression"\n', {}, "ReLU", 0.1, []),
+        ('[task]\nkind = "regression"\n', {}, "Linear", 0.5, []),
+        ("", {"class_counts": [10] * 10}, "ReLU", 0.8, ["bounded-outputs"]),
+        ("", {"class_counts": [10] * 10}, "ReLU", 0.1, []),
+    ],
+    ids=["regression", "targets as they are", "learnt", "linear", "classes", "classes, learnt"],
+)
+def test_outputs_that_are_never_negative(tmp_path: Path, config: str, facts: dict[str, object], kind: str, lowest: float, names: list[str]) -> None:
+    run = Written(tmp_path, CONFIG + config).steps([max(loss, lowest) for loss in falling(400, end=0.05)]).knows(constant_loss=LN10, **facts)
+    assert run.activations({"out": {}}, STEPS, kind=kind).names == names
+    if names:
+        assert f"ends with {kind}, whose outputs are never negative" in run.finding("bounded-outputs").sentence
 
 
 @pytest.mark.parametrize(("accuracy", "names"), [(0.95, ["bounded-outputs"]), (0.7, [])])

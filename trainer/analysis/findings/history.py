@@ -42,6 +42,7 @@ from gradtop.trainer.record.streams.registry import (
 
 BINS = 240  # of the curves over the whole run
 FIRST, LAST = 32, 64  # steps that are read one by one
+BEST = 1.03  # times the lowest validation loss
 MOST_EVALS = 1000  # evaluations that are read one by one; of more than these, curves
 CURVES = (LOSS, LR, GRAD_NORM, CLIPPED, LOADING)
 
@@ -177,6 +178,17 @@ class RunHistory:
     @cached_property
     def finite_evals(self) -> Sequence[Evaluation]:
         return [each for each in self.evals if math.isfinite(each.loss)]
+
+    @cached_property
+    def is_at_its_best(self) -> bool:
+        """Whether the run has learned much and loses nothing of it: what would be a fault in another run is none yet.
+
+        One of the newest three evaluations is within 3 % of the best of all, and that is under half of a constant prediction's.
+        """
+        losses, chance = [each.loss for each in self.evals], self.val_chance if self.val_chance > 0 else self.loss.scale
+        if not losses or not all(map(math.isfinite, losses)) or not self.loss.now < self.loss.scale / 2:
+            return False
+        return min(losses[-3:]) <= BEST * min(losses) and min(losses) < chance / 2
 
     # Inside the model
 

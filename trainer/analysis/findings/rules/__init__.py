@@ -40,6 +40,7 @@ RULES: tuple[Rule, ...] = (
     lr.over,
     evaluation.oscillating,
     evaluation.never_predicted,
+    evaluation.not_validated,
     model.bounded,
     loss.underfitting,
     gradients.vanishing,

@@ -10,6 +10,7 @@ from statistics import median
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
 from gradtop.trainer.analysis.findings.history import Evaluation, RunHistory
 from gradtop.trainer.analysis.findings.rules.loss import FALLEN
+from gradtop.trainer.analysis.findings.rules.loss import diverged as training_diverged
 from gradtop.trainer.analysis.formatting import duration, number, percent, share, significant
 from gradtop.trainer.analysis.text import some_of
 from gradtop.trainer.metrics import MEAN_IOU
@@ -103,16 +104,41 @@ def never_predicted(run: RunHistory) -> Iterator[Finding]:
     yield Finding(Severity.WARNING, "class never predicted" if len(never) == 1 else f"{len(never)} classes never predicted", sentence, advice, {"classes": len(never), "samples": samples}, found.step)
 
 
+@rule("classes-not-validated", mode="classes")
+def not_validated(run: RunHistory) -> Iterator[Finding]:
+    """Classes that are trained on have no samples for validation, which says nothing of them.
+
+    Threshold: one class; a note up to half of the classes. Not for text.
+    Source: gradtop; a split that was not shuffled, or too few samples for validation.
+    """
+    found, trained = read_classification(run.reader.run), run.facts.class_counts
+    if found is None or len(trained) != found.classes or not sum(found.support) or run.setting("data.kind") == "text":
+        return
+    classes = [each for each, count in enumerate(trained) if count]
+    missing = [each for each in classes if not found.support[each]]
+    if not missing:
+        return
+    there = [each for each in classes if found.support[each]]
+    if len(there) == 1:
+        sentence = f"all samples for validation are of class {found.name(there[0])}, of {number(len(classes))} classes that are trained on"
+    else:
+        which = f"class {found.name(missing[0])}" if len(missing) == 1 else f"{number(len(missing))} of {number(len(classes))} classes: {some_of([found.name(each) for each in missing])}"
+        sentence = f"there are no samples for validation of {which}"
+    severity = Severity.WARNING if 2 * len(missing) > len(classes) else Severity.NOTE
+    short = f"{number(len(missing))} class{'es' * (len(missing) > 1)} not validated"
+    yield Finding(severity, short, sentence, "shuffle before the data are split, so that both parts have all classes", {"classes": len(classes), "missing": len(missing)})
+
+
 @rule("overfitting")
 def overfitting(run: RunHistory) -> Iterator[Finding]:
     """The validation loss rises while the training loss falls.
 
     Threshold: 6 evaluations after the best one or more, and a twelfth of those to come (3 once training has ended), the median of the last three is
-    10 % above it (a note from 3 evaluations and 3 % on), further than validation losses usually differ, and further above a best value or twice as long as this run has come back from before; the training loss has fallen since.
+    10 % above it (a note from 3 evaluations and 3 % on), further than validation losses usually differ, and further above a best value or twice as long as this run has come back from before; not where the training loss has diverged.
     Source: AUTOTRAINER compares accuracies (0.10 apart), Prechelt, "Early Stopping - But When?" compares with the best loss, as here.
     """
     evals = run.finite_evals
-    if len(evals) <= SINCE:
+    if len(evals) <= SINCE or any(not each.passed for each in training_diverged(run)):  # which says why
         return
     place = min(range(len(evals)), key=lambda each: evals[each].loss)
     best, after = evals[place], evals[place + 1 :]

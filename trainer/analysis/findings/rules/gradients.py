@@ -8,7 +8,7 @@ from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
 from gradtop.trainer.analysis.findings.history import RunHistory
 from gradtop.trainer.analysis.findings.rules import weights
 from gradtop.trainer.analysis.formatting import number, percent, significant
-from gradtop.trainer.analysis.gradient_health import GradientHealth
+from gradtop.trainer.analysis.gradient_health import OVER, GradientHealth
 from gradtop.trainer.analysis.text import some_of
 from gradtop.trainer.record.streams.registry import CLIPPED, GRAD_NORM
 
@@ -40,12 +40,18 @@ def not_finite(run: RunHistory) -> Iterator[Finding]:
 def exploding(run: RunHistory) -> Iterator[Finding]:
     """The gradient of a parameter is far beyond what it ever was, or beyond those of all others.
 
-    Threshold: 100 times its own level before and 10 times that of its first measurement, or 1,000 times the upper quartile of the others per element.
+    Threshold: 100 times its own level before and 10 times that of its first measurement, or 1,000 times the upper quartile of the others per element. A note
+    up to 1,000 times while the validation loss is at its best, and under half of that of a constant prediction: gradients that began small, as those of scaled-down outputs do, grow.
     Source: gradient_health; torchmortem (a layer > 1,000), relative to the run's own.
     """
     if found := those(run, "exploding"):
         evidence: dict[str, float | str] = {"parameters": len(found), "worst": found[0][0], "times": found[0][1].size}
-        yield Finding(Severity.ERROR, f"gradients explode in {len(found)}", sentence(run, found, "explodes"), "clip the gradients, lower the lr, or add a warm-up", evidence)
+        advice = "clip the gradients, lower the lr, or add a warm-up"
+        if found[0][1].size < OVER and run.is_at_its_best:
+            said = sentence(run, found, "has grown far") + "; the validation loss is at its best all the same"
+            yield Finding(Severity.NOTE, f"gradients grew in {len(found)}", said, f"if the loss begins to jump: {advice}", evidence)
+        else:
+            yield Finding(Severity.ERROR, f"gradients explode in {len(found)}", sentence(run, found, "explodes"), advice, evidence)
 
 
 @rule("zero-gradients", "gradients")

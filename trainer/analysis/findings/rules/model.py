@@ -11,6 +11,8 @@ from gradtop.trainer.analysis.formatting import significant
 from gradtop.trainer.analysis.text import some_of
 
 WIDTHS = {"Sigmoid": 1.0, "Hardsigmoid": 1.0, "Tanh": 2.0, "Hardtanh": 2.0, "Softsign": 2.0}  # of the range of their outputs
+RECTIFIERS = {"ReLU", "ReLU6", "Softplus"}
+FAR = 0.2  # of the loss of a constant prediction
 EVALUATIONS, ACCURATE, NEAR = 3, 0.6, 0.05
 
 
@@ -28,17 +30,21 @@ def looks_like_shares(loss: float, accuracy: float, classes: int) -> bool:
 
 @rule("bounded-outputs")
 def bounded(run: RunHistory) -> Iterator[Finding]:
-    """The outputs of the model are bounded, by a softmax or a sigmoid at its end, where the loss takes logits: it cannot come near zero.
+    """The outputs of the model are bounded, by a softmax, a sigmoid or a ReLU at its end, where the loss takes logits or standardized targets: it cannot come near zero.
 
     Threshold: the last module that runs is a sigmoid, tanh or their like, and no loss was under the least that its range allows; or, for a softmax, in each of the last three
     evaluations the loss is within 0.05 of ln(1 + (classes - 1) / e) + 1 - accuracy, which probabilities in place of logits have, with an accuracy of 60 % or more, and more than 0.1
-    above that of logits which give their classes the probability with which they are right: with few classes and many errors the two are alike.
+    above that of logits which give their classes the probability with which they are right: with few classes and many errors the two are alike. Or the last module is a ReLU or
+    its like, whose outputs are never negative, as half of the standardized targets of a regression are, and the loss is over a fifth of that of a constant prediction.
     Source: PyTorch, CrossEntropyLoss ("unnormalized logits"); the least loss by arithmetic.
     """
+    kind = run.activations.last_kind
+    if kind in RECTIFIERS:
+        yield from rectified(run, kind)
+        return
     classes, lowest = len(run.facts.class_counts), min((low for low in run.loss.curve.low if low == low), default=math.nan)
     if classes < 2 or run.loss.records < run.settled or run.figure("training.label_smoothing") > 0 or run.weights_classes:
         return
-    kind = run.activations.last_kind
     least = least_loss(classes, WIDTHS.get(kind, 1.0))
     if not lowest >= least:
         return
@@ -53,6 +59,21 @@ def bounded(run: RunHistory) -> Iterator[Finding]:
         return
     advice = "let the model return logits: the cross entropy applies the softmax itself"
     yield Finding(Severity.WARNING, "outputs bounded", sentence, advice, {"least_loss": least, "lowest": lowest, "classes": classes})
+
+
+def rectified(run: RunHistory, kind: str) -> Iterator[Finding]:
+    """What a model that never puts out negative values cannot do."""
+    if run.loss.records < run.settled or not run.loss.late > FAR * run.loss.scale > 0:
+        return
+    if run.setting("task.kind") == "regression" and run.setting("task.standardize", True):
+        meant = "the targets are standardized, so that about half of them are negative"
+    elif len(run.facts.class_counts) >= 2:
+        meant = "the loss takes logits: a class whose output is zero for all samples gets no gradient"
+    else:
+        return
+    sentence = f"the model ends with {kind}, whose outputs are never negative, and {meant}"
+    evidence = {"loss": run.loss.late, "constant_loss": run.loss.scale}
+    yield Finding(Severity.WARNING, "outputs never negative", sentence, "let the last layer be linear, without an activation", evidence)
 
 
 @rule("frozen-parameters", "parameters")

@@ -105,7 +105,8 @@ def not_moving(run: RunHistory) -> Iterator[Finding]:
 def grown(run: RunHistory) -> Iterator[Finding]:
     """The weights of a layer have grown many times over.
 
-    Threshold: the norm of a matrix is 10 times that of its first measurement, and has grown 3 times more than the median of the matrices or 10 times in the median, too.
+    Threshold: the norm of a matrix is 10 times that of its first measurement. A note while the validation loss is at its best, and under half of that of a constant
+    prediction: a linear model that begins small must grow.
     Source: torchmortem (norm x 10).
     """
     layers = run.layers
@@ -118,8 +119,11 @@ def grown(run: RunHistory) -> Iterator[Finding]:
     if found:
         times, name = found[0]
         sentence = f"the weights of {some_of([name for _, name in found])} have grown to {significant(times, 2)} times their norm at the first measurement"
-        advice = "lower the lr or add weight decay"
-        yield Finding(Severity.WARNING, f"weights grown × {significant(times, 2)}", sentence, advice, {"worst": name, "times": times, "parameters": len(found)}, int(layers.first_step))
+        advice, severity = "lower the lr or add weight decay", Severity.WARNING
+        if run.is_at_its_best:
+            sentence += "; the validation loss is at its best all the same"
+            advice, severity = f"if that begins to rise: {advice}", Severity.NOTE
+        yield Finding(severity, f"weights grown × {significant(times, 2)}", sentence, advice, {"worst": name, "times": times, "parameters": len(found)}, int(layers.first_step))
 
 
 @rule("weights-shrunk", "parameters")
