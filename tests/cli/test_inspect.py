@@ -268,11 +268,19 @@ def test_values_that_are_not_finite_are_marked_and_counted(gradtop: Gradtop, tmp
     assert "max 1e308" in gradtop("plot", "heron", "huge").out
 
 
+def test_only_what_has_a_value_is_named_as_recorded(gradtop: Gradtop, tmp_path: Path) -> None:
+    """Streams have columns that a run may never fill."""
+    writer = SegmentWriter(new_run(tmp_path / "runs", "", {}, name="heron"), "steps", [Column("loss"), Column("gpu_use")])
+    writer.append_many([(step, NOW, 1.0, float("nan")) for step in range(1, 101)])
+    writer.close()
+    assert gradtop("plot", "heron", "zzz").err == "gradtop: the run has recorded no zzz; there are: loss\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         ("los", "the run has recorded no los; did you mean loss"),
-        ("zzz", "the run has recorded no zzz; there are: loss, lr, grad_norm, clipped, samples_per_s, loading, plain_loss, val_loss, accuracy, cpu"),
+        ("zzz", "the run has recorded no zzz; there are: loss, lr, grad_norm, clipped, samples_per_s, val_loss, accuracy, cpu, memory\n"),
         ("--width 10", "width must be 30 to 1000 columns, height 8 to 1000 lines"),
         ("--height 100000", "width must be 30 to 1000 columns"),
         ("--output /nowhere/x.txt", "/nowhere/x.txt: No such file or directory"),

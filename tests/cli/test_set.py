@@ -79,5 +79,7 @@ def test_what_a_new_learning_rate_makes_of_the_one_of_now_is_said_before_it_is_s
     assert (said.code, "to apply it, add --yes" in said.err) == (2, True)
     with FakeWorker(*living):
         assert gradtop("set", "last", "lr=5e-3", "--replace").out.splitlines()[0] == "quiet-heron: learning rate now 4e-3 → 5e-3, constant: the schedule ends"
+        # The one that it has is no change, which the worker says.
+        assert gradtop("set", "last", "lr=1e-2").out == "quiet-heron: set it is\n"
         # Another length puts it on another curve, of which the worker says where it leads.
         assert gradtop("set", "last", "lr=5e-3", "training.epochs=9").out == "quiet-heron: set it is\n"

@@ -144,6 +144,8 @@ def test_a_timeout_is_told(gradtop: Gradtop, living: tuple[Run, Grower]) -> None
         ("val_loss<low", "val_loss< is followed by a number, not 'low'"),
         ("val_loss<nan", "val_loss< is followed by a number, not 'nan'"),
         ("val_lss<1", "there is no metric 'val_lss'; did you mean val_loss?"),
+        ("zzz<1", "there is no metric 'zzz'. Recorded so far: loss, lr, grad_norm, clipped, samples_per_s, val_loss, accuracy\n"),
+        ("finding:zzz", "'zzz' is no finding or severity. Available: error, warning, note, and those that gradtop help findings lists\n"),
         ("state:done!", "'done!' is no state of a run; did you mean done?"),
         ("state>done", "state is followed by a colon, such as state:done"),
         ("finding:eror", "'eror' is no finding or severity; did you mean error?"),

@@ -13,7 +13,7 @@ from gradtop.trainer.analysis.run_filter import ORDERS, number_of
 from gradtop.trainer.metrics import METRICS, is_own
 from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import EventKind, RunState, clean
-from gradtop.trainer.record.streams.registry import REGISTRY, shown_by, without_parameter
+from gradtop.trainer.record.streams.registry import EVALS, REGISTRY, STEPS, shown_by, without_parameter
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.output import figure
 
@@ -93,7 +93,7 @@ def parse_condition(text: str, readers: Sequence[RunReader] = ()) -> RunConditio
     if order not in ORDERS:
         raise UsageError(f"{clean(key, 60)} is measured: compare it by <, <=, > or >=, not {order}")
     if without_parameter(key.partition("@")[0]) not in metric_names() and not (is_own(key) and any(map(measures_own, readers))):
-        raise UsageError(f"there is no metric {clean(key, 60)!r}{near(key, sorted(metric_names()))}")
+        raise UsageError(f"there is no metric {clean(key, 60)!r}{near(key, sorted(metric_names())) or recorded_names(readers)}")
     return RunCondition(text, key, order, "", number)
 
 
@@ -104,23 +104,38 @@ def require_known(key: str, order: str, value: str) -> None:
     names = states() if key == STATE else findings()
     if value not in names:
         what = "state of a run" if key == STATE else "finding or severity"
-        raise UsageError(f"{clean(value, 40)!r} is no {what}{near(value, names)}")
+        there = f". Available: {', '.join(names)}" if key == STATE else f". Available: {', '.join(severities())}, and those that gradtop help findings lists"
+        raise UsageError(f"{clean(value, 40)!r} is no {what}{near(value, names) or there}")
 
 
 def near(word: str, names: Sequence[str]) -> str:
+    """A name that may have been meant; "" where none is like it."""
     found = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
-    return f"; did you mean {found[0]}?" if found else f". Available: {', '.join(names)}"
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def recorded_names(readers: Sequence[RunReader]) -> str:
+    """What the runs have recorded so far; "" where that is nothing."""
+    from gradtop.tui.reading.metrics import all_metrics, measured
+
+    found = dict.fromkeys(name for reader in readers for name in measured(all_metrics(reader, (STEPS, EVALS))))
+    return f". Recorded so far: {', '.join(found)}" if found else ""
 
 
 def states() -> list[str]:
     return [*(str(state) for state in RunState if state is not RunState.UNKNOWN), ENDED]
 
 
-def findings() -> list[str]:
+def severities() -> list[str]:
     from gradtop.trainer.analysis.findings import Severity
+
+    return [*map(str, Severity)]
+
+
+def findings() -> list[str]:
     from gradtop.trainer.analysis.findings.rules import RULES
 
-    return [*map(str, Severity), *dict.fromkeys(rule.name for rule in RULES)]
+    return [*severities(), *dict.fromkeys(rule.name for rule in RULES)]
 
 
 def measures_own(reader: RunReader) -> bool:

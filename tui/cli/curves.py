@@ -38,9 +38,10 @@ def find_metric(there: Mapping[str, RecordedMetric], name: str) -> RecordedMetri
         return there[name]
     import difflib
 
+    from gradtop.tui.reading.metrics import measured
+
     near = difflib.get_close_matches(name, there, n=3, cutoff=0.4)
-    short = [each for each in there if "/" not in each]
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(short or there)}"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(measured(there) or there)}"
     raise UsageError(f"the run has recorded no {name}; {hint}")
 
 

@@ -74,7 +74,7 @@ def learning_rate_text(reader: RunReader, changes: Mapping[str, object]) -> str:
     from gradtop.trainer.launch.run_config import effective_config
 
     old, now, lr = effective_config(reader.run), reader.status.lr, changes.get("optimizer.lr")
-    if now is None or lr is None or old.schedule.kind == "constant" or {"training.epochs", "training.steps"} & changes.keys():
+    if now is None or lr is None or lr == old.optimizer.lr or old.schedule.kind == "constant" or {"training.epochs", "training.steps"} & changes.keys():
         return ""
     if changes.get("schedule.kind") == "constant":
         return f"learning rate now {significant(now)} → {setting_text(lr)}, constant: the schedule ends"

@@ -56,6 +56,11 @@ def all_metrics(reader: RunReader, streams: Sequence[str] = ()) -> Mapping[str, 
     return known[1]
 
 
+def measured(metrics: Mapping[str, RecordedMetric]) -> list[str]:
+    """The names of those that have a value, without those of single parameters: a stream has columns that a run may never fill."""
+    return [name for name, metric in metrics.items() if "/" not in name and any(metric.stream.series(metric.column, bins=1).finite)]
+
+
 def _of_stream(stream: StreamReader, columns: Sequence[Column]) -> Iterable[RecordedMetric]:
     other = REGISTRY[stream.stream].metrics or {}
     for column in columns:
