@@ -215,7 +215,7 @@ class ClassMeter:
         self._text = text
         self._per_token = text.per_token if text is not None else None
         self._length: Tensor | int = 0
-        self._loss = self._right = self._top = self._weight = torch.zeros(())
+        self._loss = self._right = self._weight = torch.zeros(())
         self._samples = 0
         self._counts: ClassCounts | None = None
         self._tokens: Tensor | None = None  # how often each occurs
@@ -226,13 +226,13 @@ class ClassMeter:
             return
         self._counts = self._counts or ClassCounts(outputs.shape[-1])
         losses = self._classifier.losses(outputs, targets)
-        self._loss = self._loss.to(outputs.device) + losses.sum()
-        self._weight = self._weight.to(outputs.device) + self._classifier.weight(targets)
+        if not self._classifier.is_plain:
+            self._weight = self._weight.to(outputs.device) + self._classifier.weight(targets)
         # As a label that is of no class.
         labels = targets if self._ignored == NOT_IGNORED else targets.where(targets != self._ignored, NOT_IGNORED)
-        self._counts.add(labels, outputs.argmax(1), losses)
-        if outputs.shape[-1] >= TOP_CLASSES:
-            self._top = self._top.to(outputs.device) + ((outputs.topk(TOP, sorted=False).indices == labels[:, None]).any(1) & ~losses.isnan()).sum()
+        top = [(outputs.topk(TOP, sorted=False).indices == labels[:, None]).any(1)] if outputs.shape[-1] >= TOP_CLASSES else []
+        # All that can wait is computed once for all batches: what a small batch takes is calls of torch.
+        self._counts.add(labels, outputs.argmax(1), losses, *top)
         self._samples += len(targets)
 
     def _add_tokens(self, outputs: Tensor, targets: Tensor) -> None:
@@ -259,9 +259,9 @@ class ClassMeter:
             return Score(math.nan)
         further, baselines = dict(found.metrics), {**self._classifier.loss_baseline(found.support), **found.baselines}
         if found.classes >= TOP_CLASSES:
-            further[TOP5_ACCURACY] = self._top.item() / counted
+            further[TOP5_ACCURACY] = int(self._counts.top) / counted
             baselines[TOP5_ACCURACY] = sum(sorted(found.support)[-TOP:]) / counted
-        return Score(self._loss.item() / (self._samples if plain else self._weight.item()), found.right / counted, further, found, baselines)
+        return Score(float(self._counts.loss) / (self._samples if plain else self._weight.item()), found.right / counted, further, found, baselines)
 
     def _of_frequencies(self) -> dict[str, float]:
         """Of giving each token the probability that is its share: a unigram model of the validation text."""

@@ -13,34 +13,38 @@ FEW = 32  # classes, up to which each pair has a place of its own: one operation
 
 
 class ClassCounts:
-    """Collects labels, predictions and losses of the samples of one evaluation."""
+    """Collects labels, predictions and losses of the samples of one evaluation, and of which the class was among the most likely, where that is asked for."""
 
     def __init__(self, classes: int) -> None:
+        self.loss: Tensor | int = 0  # of all together, once there is a result
+        self.top: Tensor | int = 0
         self._classes = classes
-        self._seen: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._seen: list[tuple[Tensor, ...]] = []
         self._waiting = self._folded = 0
         self._sums: Tensor | None = None  # support, predicted and hits
         self._pairs: list[tuple[Tensor, Tensor]] = []
         self._table: Tensor | None = None  # of few classes all of it: a row for each label, before them one for those of no class
-        self._worst: list[Tensor] = []
+        self._worst: list[Worst] = []
 
-    def add(self, labels: Tensor, predicted: Tensor, losses: Tensor) -> None:
+    def add(self, labels: Tensor, predicted: Tensor, losses: Tensor, *top: Tensor) -> None:
         """Of one batch, all of shape (samples,)."""
-        self._seen.append((labels, predicted, losses))
+        self._seen.append((labels, predicted, losses, *top))
         self._waiting += len(labels)
         if self._waiting >= FOLD:
             self._fold()
 
     def _fold(self) -> None:
         """Count what is kept; the device may be waited for."""
-        labels, predicted, losses = (torch.cat(each) for each in zip(*self._seen, strict=True))
-        none, first = self._classes, self._folded
-        predicted = torch.where(losses.isnan(), none, predicted)
+        labels, predicted, losses, *top = (torch.cat(each) if len(each) > 1 else each[0] for each in zip(*self._seen, strict=True))
+        none, first, unknown = self._classes, self._folded, losses.isnan()
+        predicted = torch.where(unknown, none, predicted)
+        self.loss = self.loss + losses.sum()
+        for each in top:
+            self.top = self.top + (each & ~unknown).sum()
         # What is NaN is the worst.
-        largest = losses.nan_to_num(torch.inf).topk(min(WORST, len(losses)))
-        worst = largest.indices
-        # In float64, which not every device has.
-        self._worst.append(torch.stack([each.cpu().double() for each in (worst + first, losses[worst], labels[worst], predicted[worst])], 1))
+        worst = losses.nan_to_num(torch.inf).topk(min(WORST, len(losses))).indices
+        found = (each.tolist() for each in (worst, losses[worst], labels[worst], predicted[worst]))
+        self._worst += [Worst(index + first, loss, label, said) for index, loss, label, said in zip(*found, strict=True)]
         if none <= FEW:
             table = torch.bincount((labels.clamp_min(-1) + 1) * (none + 1) + predicted, minlength=(none + 2) * (none + 1))
             self._table = table if self._table is None else self._table + table
@@ -73,12 +77,11 @@ class ClassCounts:
         for pairs, counts in self._pairs:
             for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
                 confused[pair] = confused.get(pair, 0) + count
-        worst = [Worst(int(index), loss, int(label), int(predicted)) for index, loss, label, predicted in torch.cat(self._worst).tolist()]
-        worst.sort(key=lambda each: (-each.loss if each.loss == each.loss else -torch.inf, each.sample))
+        self._worst.sort(key=lambda each: (-each.loss if each.loss == each.loss else -torch.inf, each.sample))
         return Classification(
             support=sums[0][:-1],
             predicted=sums[1][:-1],
             hits=sums[2][:-1],
             confused=[(pair // width, pair % width, count) for pair, count in sorted(confused.items(), key=lambda item: (-item[1], item[0]))],
-            worst=worst[:WORST],
+            worst=self._worst[:WORST],
         )
