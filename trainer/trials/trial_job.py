@@ -43,6 +43,7 @@ class TrialJob(MeasuringJob):
         self.changed = True
         self._name = read_meta(self._run).name or self._run.id
         self._spares: Connection | None = None
+        self._starting: set[int] = set()  # trials whose first steps are waited for
         before = context.progress.status.seconds if context.resume else 0.0
         self._stopwatch.load_state_dict({"seconds": before})
 
@@ -175,13 +176,17 @@ class TrialJob(MeasuringJob):
             self.end(number, TrialState.FAILED, error=str(error))
             return
         self.runs[number] = watched
-        self._ask_for_spare()
+        self._starting.add(number)
 
     def _look_at(self, number: int) -> None:
         watched = self.runs[number]
         for epoch, _, values in watched.look():
             self.evaluated(number, epoch, values)
         state = watched.reader.state
+        if number in self._starting and (watched.reader.status.step or not state.is_alive):
+            # Not before the first steps, which are waited for: a spare process computes with all threads as it begins.
+            self._starting.discard(number)
+            self._ask_for_spare()
         if not state.has_ended and not watched.reader.gone:
             return
         if state in {RunState.FAILED, RunState.DIED}:
