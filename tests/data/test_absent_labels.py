@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, TensorDataset
 
+from gradtop.trainer.data.absent import CLASS, LABEL, TRAINING, VALIDATION, Absence
 from gradtop.trainer.data.kinds.custom import CustomData
-from gradtop.trainer.data.kinds.custom.loader import source_of
+from gradtop.trainer.data.kinds.custom.loader import CustomSource, source_of
 from gradtop.trainer.data.kinds.table import TableData
 from gradtop.trainer.data.kinds.table.loader import load
 from gradtop.trainer.data.targets import CLASSES, LABEL_SETS, WantedTargets
@@ -31,9 +32,9 @@ class OneByOne(Dataset[tuple[Tensor, Tensor]]):
 @pytest.mark.parametrize("given", [TensorDataset(torch.ones(3, 2), TARGETS), OneByOne()])
 def test_labels_that_never_occur_are_named_and_rows_without_any_are_not(given: Dataset[tuple[Tensor, Tensor]]) -> None:
     source = source_of((given, given), "mine", CustomData(workers=0), WANTED)
-    assert source.survey.notes == ["no training sample has label 1, 3: nothing is learned of them"]
+    assert source.survey.absent == [Absence(TRAINING, LABEL, ["1", "3"], 2)]
     full = TensorDataset(torch.ones(1, 2), torch.ones(1, 4))
-    assert source_of((full, given), "mine", CustomData(workers=0), WANTED).survey.notes == []
+    assert source_of((full, given), "mine", CustomData(workers=0), WANTED).survey.absent == []
 
 
 class Named(Dataset[tuple[Tensor, Tensor]]):
@@ -52,17 +53,24 @@ class Named(Dataset[tuple[Tensor, Tensor]]):
 
 
 def test_classes_that_a_part_lacks_are_named_or_numbered() -> None:
-    notes = source_of((Named([0, 1, 1, 0]), Named([0, 2])), "mine", CustomData(workers=0), CLASSES_WANTED).survey.notes
-    assert notes == ["no training sample is of class cow: nothing is learned of it", "no validation sample is of class bee: accuracy is that of the other classes"]
+    survey = source_of((Named([0, 1, 1, 0]), Named([0, 2])), "mine", CustomData(workers=0), CLASSES_WANTED).survey
+    assert survey.absent == [Absence(TRAINING, CLASS, ["cow"], 1), Absence(VALIDATION, CLASS, ["bee"], 1)]
     training, validation = (TensorDataset(torch.ones(len(labels), 2), torch.tensor(labels)) for labels in ([0, 1, 2, 3], [3, 3]))
-    notes = source_of((training, validation), "mine", CustomData(workers=0), CLASSES_WANTED).survey.notes
-    assert notes == ["no validation sample is of class 0, 1, 2: accuracy is that of the other classes"]
-    assert source_of((training, training), "mine", CustomData(workers=0), CLASSES_WANTED).survey.notes == []
+    survey = source_of((training, validation), "mine", CustomData(workers=0), CLASSES_WANTED).survey
+    assert survey.absent == [Absence(VALIDATION, CLASS, ["0", "1", "2"], 3)]
+    assert source_of((training, training), "mine", CustomData(workers=0), CLASSES_WANTED).survey.absent == []
+
+
+def test_nothing_is_said_of_a_part_of_whose_labels_only_some_were_looked_at() -> None:
+    many = Named([1 if row == 7 else 2 * (row % 2) for row in range(3000)])
+    source = source_of((many, Named([0, 1, 2])), "mine", CustomData(workers=0), CLASSES_WANTED)
+    assert isinstance(source, CustomSource)
+    assert source.survey.absent == []
+    assert source.unread_labels == {TRAINING}
 
 
 def test_a_class_that_the_validation_file_of_a_table_lacks_is_named(tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text("size,kind\n" + "".join(f"{row / 7},{['ant', 'bee', 'cow'][row % 3]}\n" for row in range(30)))
     (tmp_path / "val.csv").write_text("size,kind\n0.5,ant\n0.6,cow\n0.7,ant\n")
     config = TableData(file=str(tmp_path / "train.csv"), validation_file=str(tmp_path / "val.csv"), target=("kind",))
-    notes = load(config, seed=0, wanted=CLASSES_WANTED).survey.notes
-    assert notes[-1] == "no validation sample is of class bee: accuracy is that of the other classes"
+    assert load(config, seed=0, wanted=CLASSES_WANTED).survey.absent == [Absence(VALIDATION, CLASS, ["bee"], 1)]

@@ -50,6 +50,8 @@ def described(event: Mapping[str, Any]) -> tuple[str, str]:
             return f"continues from step {step_text(event)}: {message or kept_text(event)}".rstrip(": "), "success"
         case EventKind.DATA:
             return f"data: {message}", "text"
+        case EventKind.ABSENT:
+            return f"data: {absent_text(event)}", "warning"
         case EventKind.LEFT_OUT:
             return left_out_text(event), "warning"
         case EventKind.INIT:
@@ -93,6 +95,19 @@ def test_event_text(event: Mapping[str, Any]) -> str:
     most = [LOSS, *(str(event.get(name) or "") for name in ("headline", "monitor"))]
     which = "by the best checkpoint, step" if event.get("best") else "by the checkpoint of step"
     return f"test set of {number(whole(event.get('samples')))} samples, {which} {step_text(event)}: {test_metrics_text({name: found[name] for name in most if name in found}, known)}"
+
+
+def absent_text(event: Mapping[str, Any]) -> str:
+    """no validation sample is of class bee, wasp and 3 more: accuracy is that of the other classes"""
+    names, count, first = event.get("names"), whole(event.get("total")), whole(event.get("first"))
+    named = [str(each) for each in names] if isinstance(names, list) else []
+    more = f" and {number(count - len(named))} more" if count > len(named) else ""
+    part, label = event.get("part") or "?", event.get("what") == "label"
+    those = f"{'has label' if label else 'is of class'} {', '.join(named)}{more}"
+    if first:
+        return f"none of {number(first)} {part} samples so far {those}"
+    consequence = "accuracy is that of the other classes" if part == "validation" else f"nothing is learned of {'it' if count == 1 else 'them'}"
+    return f"no {part} sample {those}: {consequence}"
 
 
 def left_out_text(event: Mapping[str, Any]) -> str:

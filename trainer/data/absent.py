@@ -1,4 +1,4 @@
-"""Sentences on classes and labels that a part of the data has no sample of."""
+"""Classes and labels that a part of the data has no sample of."""
 
 from __future__ import annotations
 
@@ -6,27 +6,33 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from gradtop.trainer.data.table_encoding import several_words
+from gradtop.trainer.named_tuple import NamedTuple
 
 NAMED = 12
+TRAINING, VALIDATION = "training", "validation"
+CLASS, LABEL = "class", "label"
 
 
-def absent_classes(training: Tensor, validation: Tensor, names: Sequence[str], classes: int) -> list[str]:
-    """Of one class for each sample, those that neither, or only one of the parts has; classes without a name go by their number."""
-    found = []
-    for labels, part, consequence in ((training, "training", "nothing is learned of {it}"), (validation, "validation", "accuracy is that of the other classes")):
-        there = set(labels.unique().tolist())
-        absent = [names[number] if number < len(names) else str(number) for number in range(classes) if number not in there]
-        if absent:
-            found.append(f"no {part} sample is of class {several_words(absent, NAMED)}: {consequence.format(it=_it(absent))}")
-    return found
+class Absence(NamedTuple):
+    """`total` classes or labels, the first of them by name, that none of the samples of a part is of; `first`: of so many of its samples, those that came first; 0 of all."""
+
+    part: str
+    what: str
+    names: Sequence[str]
+    total: int
+    first: int = 0
 
 
-def absent_labels(labels: Tensor) -> list[str]:
+def absent_classes(part: str, there: Tensor, names: Sequence[str], classes: int, *, first: int = 0) -> list[Absence]:
+    """Of one class for each sample, those that are not `there`, which may be all labels; classes without a name go by their number."""
+    found = set(there.unique().tolist())
+    return _absence(part, CLASS, [names[number] if number < len(names) else str(number) for number in range(classes) if number not in found], first)
+
+
+def absent_labels(labels: Tensor) -> list[Absence]:
     """Of several labels for each sample, those that no training sample has."""
-    absent = [str(number) for number, there in enumerate((labels.reshape(len(labels), -1) > 0).any(0).tolist()) if not there]
-    return [f"no training sample has label {several_words(absent, NAMED)}: nothing is learned of {_it(absent)}"] if absent else []
+    return _absence(TRAINING, LABEL, [str(number) for number, there in enumerate((labels.reshape(len(labels), -1) > 0).any(0).tolist()) if not there], 0)
 
 
-def _it(absent: Sequence[str]) -> str:
-    return "it" if len(absent) == 1 else "them"
+def _absence(part: str, what: str, absent: Sequence[str], first: int) -> list[Absence]:
+    return [Absence(part, what, list(absent[:NAMED]), len(absent), first)] if absent else []

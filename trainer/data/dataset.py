@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from gradtop.trainer.data.absent import Absence
 from gradtop.trainer.data.batches import Batches, Draw, Prepare
 from gradtop.trainer.data.fingerprint import Fingerprint, digest_of
 from gradtop.trainer.data.loading import Reading
@@ -47,13 +48,14 @@ class DataInfo:
 
 @dataclass(frozen=True)
 class Survey:
-    """What a first look at the data has found: sentences to be said once, and settings by key that had been left open.
+    """What a first look at the data has found: sentences to be said once, settings by key that had been left open, and classes without a sample.
 
     Whoever goes on with the run needs the same settings, so that the model sees the same.
     """
 
     notes: Sequence[str] = ()
     settings: Mapping[str, object] = field(default_factory=dict)
+    absent: Sequence[Absence] = ()
 
 
 class Tones(NamedTuple):

@@ -36,6 +36,7 @@ class EventKind(StrEnum):
     RESUMED = "resumed"
     FORKED = "forked"
     DATA = "data"
+    ABSENT = "absent"
     LEFT_OUT = "left_out"
     INIT = "init"
     EPOCH = "epoch"
@@ -58,6 +59,8 @@ FIELDS: Mapping[EventKind, tuple[str, ...]] = {
     EventKind.RESUMED: ("step", "path", "changes"),  # path: the file name of the checkpoint; changes: those made after it, and again
     EventKind.FORKED: ("step", "kept", "dropped", "all_weights"),  # lists of what was kept and dropped; whether every weight was kept
     EventKind.DATA: ("message",),  # what a look at the data before training has found
+    # Classes or labels (`what`) that no sample of a part of the data is of: the first names, and how many there are; first: none of so many samples so far, 0: of all.
+    EventKind.ABSENT: ("step", "part", "what", "names", "total", "first"),
     # How many of all samples cannot be read, so far: a training sees others of their classes instead. path, reason: of the first.
     EventKind.LEFT_OUT: ("count", "samples", "path", "reason"),
     EventKind.INIT: ("message",),  # how the weights were initialised

@@ -41,7 +41,7 @@ from gradtop.trainer.training.trial_steps import Notes, with_a_sentence
 SIZES = (2, 4)  # samples of the two steps from which the memory of a batch follows
 LOOKED = 64  # samples of the first batch whose loss is computed
 MOST_NAMED = 200
-NOTED = frozenset({EventKind.DATA, EventKind.LEFT_OUT, EventKind.INIT, EventKind.WARNING})
+NOTED = frozenset({EventKind.DATA, EventKind.ABSENT, EventKind.LEFT_OUT, EventKind.INIT, EventKind.WARNING})
 
 
 def check_config(config: Config, runs: Path, tell: Tell) -> dict[str, Any]:

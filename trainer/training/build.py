@@ -284,6 +284,8 @@ def _tell_of_data(source: Source, told: Told) -> None:
     """What a look at the data has found, and what cannot be read of it, now and while training."""
     for note in source.survey.notes:
         told.event(EventKind.DATA, message=note)
+    for absence in source.survey.absent:
+        told.event(EventKind.ABSENT, **absence._asdict())
     if source.reading is not None:
         source.reading.tell = lambda left_out: told.event(EventKind.LEFT_OUT, **asdict(left_out))
         source.reading.say()

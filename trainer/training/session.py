@@ -43,6 +43,7 @@ from gradtop.trainer.training.state import training_state
 from gradtop.trainer.training.step import Batch, Compute
 from gradtop.trainer.training.text_sampler import TextSampler
 from gradtop.trainer.training.thread_tuning import ThreadTuner
+from gradtop.trainer.training.unseen_classes import UnseenClasses
 
 WARN_AFTER = 30.0  # seconds without a batch
 FROZEN_NAMED = 3  # frozen parameters that an event names
@@ -99,6 +100,7 @@ class Session(Standing):
         self.counts_epochs = counts_epochs(self.batches)
         # Of data without epochs it has set their length.
         self.evaluate_every = self.config.training.evaluate_every if self.counts_epochs else 0
+        self.unseen_classes = UnseenClasses(self.source, self.batches, tell=lambda absence: self.writer.event(EventKind.ABSENT, step=self.step, **absence._asdict()))
         self.lr_plan = PublishedPlan(self.writer, self.per_epoch)
         self.take_settings()
 
@@ -227,7 +229,8 @@ class Session(Standing):
 
     def epoch_batches(self) -> Iterator[Batch]:
         """What is left of the epoch at hand; the first batches are looked at as they pass."""
-        return self.data_record.watch(self.batches.epoch(self.epoch, skip=self.position * self.accumulate))
+        at = self.position * self.accumulate
+        return self.unseen_classes.watch(self.data_record.watch(self.batches.epoch(self.epoch, skip=at)), at=at)
 
     def record_score(self, score: Score) -> None:
         """Raises NonFinite where the score is not finite because a weight is not."""
@@ -235,6 +238,8 @@ class Session(Standing):
         self.evaluated = self.step
         classes, notes, score = score.classes, score.notes, replace(score, classes=None, notes=(), faults={})
         self.note(notes)
+        if classes is not None:
+            self.unseen_classes.evaluated(classes.support, self.class_names)
         self.generators.release()
         best = self.scores.record(score, epoch)
         if evaluated := getattr(self.schedule, "evaluated", None):

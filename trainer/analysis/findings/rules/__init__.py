@@ -53,6 +53,7 @@ RULES: tuple[Rule, ...] = (
     weights.shrunk,
     gradients.clipping,
     lr.fp16_overflow,
+    data.absent,
     data.class_imbalance,
     data.overlap,
     data.left_out,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from gradtop.trainer.analysis.event_text import left_out_text
+from gradtop.trainer.analysis.event_text import absent_text, left_out_text
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
 from gradtop.trainer.analysis.findings.history import RunHistory
 from gradtop.trainer.analysis.formatting import number, percent, significant
@@ -27,6 +27,21 @@ def left_out(run: RunHistory) -> Iterator[Finding]:
     newest = next((event for event in reversed(run.reader.rare) if event["kind"] == EventKind.LEFT_OUT), None)
     if newest is not None:
         yield Finding(Severity.WARNING, "unreadable samples", left_out_text(newest), "repair or remove the file", {"samples": str(newest.get("count", ""))})
+
+
+@rule("absent-class")
+def absent(run: RunHistory) -> Iterator[Finding]:
+    """No sample of the training or of the validation data is of a class that the model has an output for.
+
+    Threshold: one class. Before training where all labels are known; of an iterable, or a Dataset that names its classes, after the first evaluation, and of training samples after the first epoch.
+    Source: events.
+    """
+    newest = {str(event.get("part")): event for event in run.reader.rare if event["kind"] == EventKind.ABSENT}
+    if newest:
+        evidence = {part: str(event.get("total", "")) for part, event in newest.items()}
+        sentence = "; ".join([absent_text(event) for event in newest.values()])
+        advice = "split the data so that each part has samples of every class, or leave the class out"
+        yield Finding(Severity.WARNING, f"class without {' or '.join(newest)} samples", sentence, advice, evidence)
 
 
 @rule("class-imbalance")

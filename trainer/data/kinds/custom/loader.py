@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gradtop.trainer.data.absent import absent_classes, absent_labels
+from gradtop.trainer.data.absent import TRAINING, VALIDATION, Absence, absent_classes, absent_labels
 from gradtop.trainer.data.batches import Prepare
 from gradtop.trainer.data.dataset import (
     DataInfo,
@@ -61,30 +61,35 @@ def source_of(given: Sequence[Any], name: str, config: SampledConfig, wanted: Wa
     if not varies and training.labels.shape[1:] != validation.labels.shape[1:]:
         raise UserError(f"{name}: a training label is {like_text(training.labels[0])}, a validation label {like_text(validation.labels[0])}; they must match")
     notes: list[str] = []
+    absent: list[Absence] = []
+    unread: frozenset[str] = frozenset()
     if wanted.kind == ANY:
         info = _info(one, *_known_outputs(training))
     elif wanted.kind in NUMBERS:
         info = _info(one, targets=training.labels[0].numel())
         if wanted.kind == LABEL_SETS and not isinstance(training.items, BatchStream):
-            notes = absent_labels(training.labels)
+            absent = absent_labels(training.labels)
     else:
         if wanted.kind == MASKS:
             check_masks(training.inputs, training.labels, name)
         info = _info(one, training.classes or count_classes(training.labels, wanted.ignored), pixels=wanted.kind == MASKS)
         notes = [note for part in (training, validation) for note in part.check_labels(info.classes, wanted.ignored)]
-        if wanted.kind == CLASSES and training.labels.dim() == validation.labels.dim() == 1 and not any(isinstance(part.items, BatchStream) for part in (training, validation)):
-            notes += absent_classes(training.labels, validation.labels, _class_names(given[0]), info.classes)
+        if wanted.kind == CLASSES and training.labels.dim() == validation.labels.dim() == 1:
+            parts = {TRAINING: training, VALIDATION: validation}
+            unread = frozenset(name for name, part in parts.items() if not part.has_all_labels)
+            absent = [each for name, part in parts.items() if name not in unread for each in absent_classes(name, part.labels, _class_names(given[0]), info.classes)]
     prepare = _normalise(training.inputs) if isinstance(training.inputs, Tensor) and training.inputs.dtype == torch.uint8 and info.channels else None
     in_memory = training.items is None and validation.items is None
     held_out = held_out_set(given[2], f"{name}: the test set", config, training, info, in_memory=in_memory) if len(given) > 2 else None
     if in_memory:
-        return Dataset(training.inputs, training.labels, validation.inputs, validation.labels, info, prepare, Survey(notes), weights=weights, form=training.form, held_out=held_out)
+        return Dataset(training.inputs, training.labels, validation.inputs, validation.labels, info, prepare, Survey(notes, absent=absent), weights=weights, form=training.form, held_out=held_out)
     tones = tones_of(training.inputs)
     train, val = (part.as_items(info.classes) for part in (training, validation))
     reading = Reading(config.workers, _count(train) + _count(val), config.prefetch)
     notes += _notes(train, config.sampler)
     layout = "" if isinstance(one, Tensor) else inputs_text(one, like_text)
-    source = CustomSource(train, val, info, prepare, tones, reading, Survey(notes), weights=weights, form=training.form, layout=layout, held_out=held_out)
+    survey = Survey(notes, absent=absent)
+    source = CustomSource(train, val, info, prepare, tones, reading, survey, weights=weights, form=training.form, layout=layout, held_out=held_out, unread_labels=unread)
     if wanted.kind in NUMBERS:
         return replace(source, labels=training.labels)
     if wanted.kind == ANY or info.pixels:
@@ -112,6 +117,7 @@ class CustomSource:
     held_out: HeldOut | None = None
     digest: str = ""  # of the data, where these have one
     encoding: KeptEncoding | None = None
+    unread_labels: frozenset[str] = frozenset()  # parts of which only some labels were looked at
 
     def training(self, batch_size: int, *, seed: int, device: torch.device) -> LoadedBatches | StreamBatches:
         if isinstance(self.train, BatchStream):

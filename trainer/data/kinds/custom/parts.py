@@ -70,6 +70,10 @@ class Part:
     form: SampleForm = PLAIN
     varies: bool = False  # whether samples may have different lengths
 
+    @property
+    def has_all_labels(self) -> bool:
+        return self.items is None or (isinstance(self.items, Items) and len(self.labels) == len(self.items))
+
     def check_labels(self, classes: int, ignored: int | None) -> list[str]:
         """What is to be said of them. Raises UserError where they are not those of a classifier."""
         labels = self.labels if ignored is None else self.labels[self.labels != ignored]

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gradtop.trainer.data.dataset import Source, Survey
+from gradtop.trainer.data.dataset import Source
 from gradtop.trainer.data.fingerprint import digest_of
 from gradtop.trainer.data.kinds.custom.labelled import LabelledSamples
 from gradtop.trainer.data.kinds.custom.loader import CustomSource, source_of
@@ -85,7 +85,7 @@ def load(
     if not isinstance(source, CustomSource):
         return source
     labels = parts[0][1].long() if target.kind == CLASSES and target.values.dim() == 1 else source.labels
-    source = replace(source, digest=digest, survey=Survey(notes), labels=labels)
+    source = replace(source, digest=digest, survey=replace(source.survey, notes=notes), labels=labels)
     if config.tokenizer:
         return replace(source, encoding=SentenceEncoding(tokens, source.info, config.tokenizer))
     return replace(source, prepare=Normalise(*IMAGENET)) if pictures else source

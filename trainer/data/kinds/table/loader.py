@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gradtop.trainer.data.absent import absent_classes
+from gradtop.trainer.data.absent import TRAINING, VALIDATION, Absence, absent_classes
 from gradtop.trainer.data.dataset import DataInfo, Dataset, Survey, Tones
 from gradtop.trainer.data.fingerprint import Fingerprint
 from gradtop.trainer.data.held_out import HeldOut
@@ -194,9 +194,10 @@ def _read_encoded(path: Path, encoding: TableEncoding, key: str, *, targets: boo
 
 
 def _made(training: Tensor, labels: Tensor, validation: Tensor, others: Tensor, encoding: TableEncoding, notes: Sequence[str]) -> TableSource:
+    absent: list[Absence] = []
     if encoding.target_kind == CLASSES:
-        notes = [*notes, *absent_classes(labels, others, encoding.classes, len(encoding.classes))]
-    return TableSource(training, labels, validation, others, _info(encoding), survey=Survey(notes), encoding=encoding)
+        absent = [each for part, there in ((TRAINING, labels), (VALIDATION, others)) for each in absent_classes(part, there, encoding.classes, len(encoding.classes))]
+    return TableSource(training, labels, validation, others, _info(encoding), survey=Survey(notes, absent=absent), encoding=encoding)
 
 
 def _info(encoding: TableEncoding) -> DataInfo:
