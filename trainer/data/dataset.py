@@ -56,6 +56,7 @@ class Survey:
     notes: Sequence[str] = ()
     settings: Mapping[str, object] = field(default_factory=dict)
     absent: Sequence[Absence] = ()
+    unread: frozenset[str] = frozenset()  # parts of which only some labels were looked at
 
 
 class Tones(NamedTuple):

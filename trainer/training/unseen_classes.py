@@ -23,7 +23,7 @@ class UnseenClasses:
     """Keeps the labels of the first training samples, and tells after an evaluation of each part once what it lacks."""
 
     def __init__(self, source: Source, batches: TrainingBatches, *, tell: Callable[[Absence], object]) -> None:
-        self._unread = set(getattr(source, "unread_labels", ()))
+        self._unread = set(source.survey.unread)
         self._classes = source.info.classes
         self._per_pass = batches.per_epoch if counts_epochs(batches) else 0  # batches; 0 where it is not known
         self._each_once = isinstance(batches, LoadedBatches) and batches.draw is None  # a DataLoader may have a sampler that repeats some

@@ -82,14 +82,14 @@ def source_of(given: Sequence[Any], name: str, config: SampledConfig, wanted: Wa
     in_memory = training.items is None and validation.items is None
     held_out = held_out_set(given[2], f"{name}: the test set", config, training, info, in_memory=in_memory) if len(given) > 2 else None
     if in_memory:
-        return Dataset(training.inputs, training.labels, validation.inputs, validation.labels, info, prepare, Survey(notes, absent=absent), weights=weights, form=training.form, held_out=held_out)
+        return Dataset(training.inputs, training.labels, validation.inputs, validation.labels, info, prepare, Survey(notes, absent=absent, unread=unread), weights=weights, form=training.form, held_out=held_out)
     tones = tones_of(training.inputs)
     train, val = (part.as_items(info.classes) for part in (training, validation))
     reading = Reading(config.workers, _count(train) + _count(val), config.prefetch)
     notes += _notes(train, config.sampler)
     layout = "" if isinstance(one, Tensor) else inputs_text(one, like_text)
-    survey = Survey(notes, absent=absent)
-    source = CustomSource(train, val, info, prepare, tones, reading, survey, weights=weights, form=training.form, layout=layout, held_out=held_out, unread_labels=unread)
+    survey = Survey(notes, absent=absent, unread=unread)
+    source = CustomSource(train, val, info, prepare, tones, reading, survey, weights=weights, form=training.form, layout=layout, held_out=held_out)
     if wanted.kind in NUMBERS:
         return replace(source, labels=training.labels)
     if wanted.kind == ANY or info.pixels:
@@ -117,7 +117,6 @@ class CustomSource:
     held_out: HeldOut | None = None
     digest: str = ""  # of the data, where these have one
     encoding: KeptEncoding | None = None
-    unread_labels: frozenset[str] = frozenset()  # parts of which only some labels were looked at
 
     def training(self, batch_size: int, *, seed: int, device: torch.device) -> LoadedBatches | StreamBatches:
         if isinstance(self.train, BatchStream):
