@@ -198,7 +198,7 @@ class StreamBatches:
             self.close()
             self._tell_of_few()
             self._passes += 1
-        raise UserError(f"{self._stream.title} ends before its first batch, in pass {self._passes:,}")
+        raise UserError(f"{self._stream.title} ends before its first batch, in pass {self._passes:,}; each call of its __iter__ must begin anew")
 
     def _tell_of_few(self) -> None:
         """Say once that a pass does not fill a batch, as nothing else tells of a step of fewer samples."""
