@@ -11,33 +11,23 @@ from textual.binding import BindingType
 from textual.containers import Container, Vertical
 from textual.message import Message
 
-from gradtop.trainer.analysis.formatting import significant
-from gradtop.trainer.analysis.significance import moments
-from gradtop.trainer.record import EMPTY_SERIES, Run
+from gradtop.trainer.record import Run
 from gradtop.trainer.record.streams.registry import LR
 from gradtop.tui import keys
-from gradtop.tui.format import ellipsis
+from gradtop.tui.dialogs.overlay_groups import Groups, curves, end_of, said
 from gradtop.tui.framework.chart_actions import ChartActions
 from gradtop.tui.framework.dialog import Dialog
 from gradtop.tui.framework.mode_screen import bound
 from gradtop.tui.framework.name_filter import NameFilter
 from gradtop.tui.mode import Key
 from gradtop.tui.reading.chart_view import OF_SEVERAL_RUNS
-from gradtop.tui.reading.overlay import METRICS, Overlaid, OverlayPart, OverlayView, RunCurve, SeedGroup
-from gradtop.tui.widgets.cells import Cells
-from gradtop.tui.widgets.chart import Curve
-from gradtop.tui.widgets.chart_legend import Legend
-from gradtop.tui.widgets.chart_styles import LINES, TONE
-from gradtop.tui.widgets.drawn import Drawn
-from gradtop.tui.widgets.glyphs import draws_unicode
+from gradtop.tui.reading.overlay import METRICS, Overlaid, OverlayPart, OverlayView
 from gradtop.tui.widgets.line_chart import LineChart
 from gradtop.tui.widgets.ruler import Ruler
 
 EVERY = 2.0  # seconds between two looks at runs that go on
 WIDE = 100  # cells, from which on two charts stand beside each other
 HIGH = 30  # rows, below which one chart stands alone
-MOST_NAMED = 4  # groups that the legends of the charts name; of more the list below alone tells
-NAME, FIGURE, MOST_FIGURES = 34, 18, 3  # cells in the list, and values of each group
 OF_CHARTS = ("cursor.", "charts.")  # the keys of charts, by their ids
 CLOSES = "esc closes"
 MOST = 6  # charts
@@ -52,6 +42,10 @@ OWN = (
     Key("enter", "screen.alone", "overlay.alone", "enlarge", "Show the focused chart alone."),
     Key("tab", "screen.turn(1)", "overlay.next", "next chart", "The next chart."),
     Key("shift+tab", "screen.turn(-1)", "overlay.previous", "previous chart", "The previous chart."),
+    Key("down,j", "screen.choose(1)", "overlay.down", "next run", "Choose the next run, or family of seeds, in the list below the charts."),
+    Key("up,k", "screen.choose(-1)", "overlay.up", "previous run", "Choose the previous one."),
+    Key("m", "screen.hide", "overlay.hide", "hide", "Hide the chosen run, or show it again; colours stay."),
+    Key("u", "screen.show_all", "overlay.show_all", "show all", "Show all runs again."),
     Key("question_mark", "screen.help", "overlay.help", "help", "Show this help."),
 )
 
@@ -147,15 +141,16 @@ class Overlay(Dialog[None], ChartActions):
     def _show(self, found: OverlayPart) -> None:
         seen = found.view.seen
         self._whole = found.ends
-        first, last = self.span(found.ends[1])
+        groups = self.query_one(Groups)
+        groups.styles.height = min(len(found.groups) + 1, max(3, self.size.height // 4))
+        groups.show(found, self._numbers)
+        shown = groups.shown
+        first, last = self.span(found.ends[1] if len(shown) == len(found.groups) else end_of(shown))
         nothing = "none of these runs has recorded it" + ("" if seen.quantity == "step" else f" over {'the clock' if seen.quantity == 'clock' else f'its {seen.quantity}'}")
         for chart, metric in zip(self.query(LineChart), found.metrics, strict=False):
             chart.set_ruler(Ruler(seen.quantity), self._smoothing)
             chart.set_empty(nothing if seen.window is None else "nothing recorded in this part")
-            chart.set_series(curves(found.groups, metric, self._numbers), log=False if metric == LR else None, x_min=first, x_max=max(last, first + LEAST * max(1.0, abs(first))))
-        groups = self.query_one(Groups)
-        groups.styles.height = min(len(found.groups) + 1, max(3, self.size.height // 4))
-        groups.show(found, self._numbers)
+            chart.set_series(curves(shown, metric, self._numbers), log=False if metric == LR else None, x_min=first, x_max=max(last, first + LEAST * max(1.0, abs(first))))
 
     def on_resize(self, event: events.Resize) -> None:
         self.query_one("#overlay").border_subtitle = self._keys(event.size.width - 8)
@@ -196,6 +191,20 @@ class Overlay(Dialog[None], ChartActions):
         of_charts = [row for row in keys.KEYS if row.id.startswith(OF_CHARTS)]
         self.app.push_screen(Help("the overlay", "The marked runs drawn over each other; runs that differ in the seed alone as their mean with a band of one deviation.", [("overlay", OWN), ("charts", of_charts)]))
 
+    # Which runs
+
+    def action_choose(self, rows: int) -> None:
+        self.query_one(Groups).choose(rows)
+        self.refresh_bindings()
+
+    def action_hide(self) -> None:
+        self.query_one(Groups).hide()
+        self.redraw()
+
+    def action_show_all(self) -> None:
+        self.query_one(Groups).show_all()
+        self.redraw()
+
     # Which metrics
 
     def action_filter(self) -> None:
@@ -219,11 +228,13 @@ class Overlay(Dialog[None], ChartActions):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "page":
             return True if self.found is not None and self.found.total > MOST else None
+        if action == "show_all":
+            return True if self.is_mounted and self.query_one(Groups).hides_any else None
         return super().check_action(action, parameters)
 
     def _keys(self, width: int) -> str:
         """As many of its keys as fit, with what closes it."""
-        told = ["/ metrics", "? help", f"{keys.name('next')} chart", *(f"{keys.in_bar(row)} {row.spare}" for row in keys.KEYS if row.spare and row.id.startswith(OF_CHARTS))]
+        told = ["/ metrics", "? help", "m hide", f"{keys.name('next')} chart", *(f"{keys.in_bar(row)} {row.spare}" for row in keys.KEYS if row.spare and row.id.startswith(OF_CHARTS))]
         while told and len("  ".join((*told, CLOSES))) > width:
             told.pop()
         return "  ".join((*told, CLOSES))
@@ -247,94 +258,3 @@ class Overlay(Dialog[None], ChartActions):
             chart.set_cursor(None)
         self.chart_view = self.chart_view._replace(window=None)
         super().action_quantity()
-
-
-def said(metric: str) -> str:
-    """The usual ones in words, others by their names."""
-    return metric.replace("_", " ") if metric in METRICS else metric
-
-
-def style_of(number: int) -> tuple[str, str]:
-    """Colour and pattern of a run, by its number: with each round of the colours they meet other patterns."""
-    return LINES[number % len(LINES)], LINES[(number + number // len(LINES)) % len(LINES)]
-
-
-def style_of_group(group: SeedGroup, numbers: Mapping[str, int]) -> tuple[str, str]:
-    """That of its first run."""
-    return style_of(numbers.get(group.runs[0].id, 0))
-
-
-def curves(groups: Sequence[SeedGroup], metric: str, numbers: Mapping[str, int]) -> list[Curve]:
-    """The lines of a chart: of seeds the mean with its deviation, and each run faintly."""
-    named = len(groups) <= MOST_NAMED
-    lines: list[Curve] = []
-    for group in groups:
-        style, pattern = style_of_group(group, numbers)
-        label, text = (ellipsis(group.name, NAME), None) if named else ("", "")
-        if group.is_family:
-            lasts = [each.last for each in group.curves[metric] if each.last is not None]
-            lines.append(Curve(label, group.means[metric], style, value=moments(lasts)[0] if lasts else None, text=text, pattern=pattern))
-            lines += [Curve("", each.series, style, faint=True, pattern=pattern) for each in group.curves[metric]]
-        else:
-            (each,) = group.curves[metric]
-            lines.append(Curve(label, each.series, style, value=each.last, text=text, pattern=pattern))
-    return lines
-
-
-class Groups(Drawn):
-    """Each group with its line, and its newest values: of seeds their mean and sample deviation."""
-
-    PALETTE = LineChart.PALETTE
-
-    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's name for it
-        super().__init__(id=id)
-        self._found = OverlayPart()
-        self._numbers: Mapping[str, int] = {}
-
-    def show(self, found: OverlayPart, numbers: Mapping[str, int]) -> None:
-        self._found, self._numbers = found, numbers
-        self._draw()
-
-    def _lay_out(self, width: int, height: int) -> list[Cells]:
-        legend, metrics, groups = Legend(unicode=draws_unicode(self)), self._found.metrics[:MOST_FIGURES], self._found.groups
-        name = max(10, min(NAME, width - 4 - len(metrics) * FIGURE))
-        head = Cells(width)
-        for place, metric in enumerate(metrics):
-            put(head, 4 + name + place * FIGURE, ellipsis(said(metric), FIGURE - 1).rjust(FIGURE), "tick")
-        rows = [head]
-        for number, group in enumerate(groups):
-            if len(rows) == height:
-                more = Cells(width)
-                put(more, 4, f"and {len(groups) - number + 1} more", "tick")
-                rows[-1] = more
-                break
-            style, pattern = style_of_group(group, self._numbers)
-            row = Cells(width)
-            put(row, 0, legend.sample(Curve("", EMPTY_SERIES, style, pattern=pattern)), style)
-            put(row, 4, ellipsis(group.name, name), "text")
-            for place, metric in enumerate(metrics):
-                put(row, 4 + name + place * FIGURE, newest(group.curves[metric]).rjust(FIGURE), "value")
-            if metrics and (problem := problem_of(group, metrics[0])):
-                put(row, 5 + name + len(metrics) * FIGURE, problem, "tick")
-            rows.append(row)
-        return rows
-
-
-def put(row: Cells, x: int, text: str, tone: str) -> None:
-    room = len(row.text) - x
-    if room > 0:
-        row.put(x, ellipsis(text, room), TONE[tone])
-
-
-def newest(found: Sequence[RunCurve]) -> str:
-    """The newest value, or mean ± sample deviation over the seeds that have one."""
-    values = [each.last for each in found if each.last is not None]
-    if len(values) < 2:
-        return significant(values[0]) if values else "–"
-    return " ± ".join(map(significant, moments(values)))
-
-
-def problem_of(group: SeedGroup, metric: str) -> str:
-    """What a metric lacks, run by run; of a run without the first one nothing else is said."""
-    found = {f"{each.name}: {each.problem}" if group.is_family else each.problem: None for each in group.curves[metric] if each.problem}
-    return "; ".join(found)

@@ -39,7 +39,7 @@ class Drawable(Protocol):
 class Curve(NamedTuple):
     """One line: `style` a to h gives colour and pattern (`pattern`, if any, that of another style); `planned` draws it dotted and without a range.
 
-    Later ones lie on top. A `faint` one is drawn dim, without a range, and is not in the legend. The legend shows `value`, or else the last mean; `text` stands in its place as it is. `best` is a point (x, y) that is marked, and called `best_label` in the legend.
+    Later ones lie on top. The range of a `spread` one is a deviation, which may lie beyond all values. A `faint` one is drawn dim, without a range, and is not in the legend. The legend shows `value`, or else the last mean; `text` stands in its place as it is. `best` is a point (x, y) that is marked, and called `best_label` in the legend.
     """
 
     label: str
@@ -52,6 +52,7 @@ class Curve(NamedTuple):
     best_label: str = "best"
     pattern: str = ""
     faint: bool = False
+    spread: bool = False
 
     @property
     def kind(self) -> str:
@@ -93,6 +94,8 @@ def data_range(chart: Chart, *, log: bool = False) -> tuple[float, float] | None
     low, high = math.inf, -math.inf
     for line in chart.lines:
         lows, highs = _seen(line.series, chart)
+        if log and line.spread:  # a mean less its deviation comes near zero, however far from it all values are
+            lows = _means_seen(line.series, chart)
         if log or not math.isfinite(sum(lows) + sum(highs)):
             least = 0.0 if log else -math.inf
             lows = [v for v in (*lows, *highs) if least < v < math.inf]
@@ -106,8 +109,16 @@ def _seen(series: Drawable, chart: Chart) -> tuple[Sequence[float], Sequence[flo
     """The lowest and highest values of the bins between the ends of the axis."""
     if not len(series.x) or (series.x_last[0] >= chart.x_min and series.x[-1] <= chart.end):
         return series.low, series.high
-    first, last = bisect_left(series.x_last, chart.x_min), bisect_right(series.x, chart.end)
-    return series.low[first:last], series.high[first:last]
+    seen = _places_seen(series, chart)
+    return series.low[seen], series.high[seen]
+
+
+def _means_seen(series: Drawable, chart: Chart) -> Sequence[float]:
+    return series.mean[_places_seen(series, chart)]
+
+
+def _places_seen(series: Drawable, chart: Chart) -> slice:
+    return slice(bisect_left(series.x_last, chart.x_min), bisect_right(series.x, chart.end))
 
 
 def spans_decades(chart: Chart, *, before: bool) -> bool:
@@ -115,7 +126,7 @@ def spans_decades(chart: Chart, *, before: bool) -> bool:
     least, most = math.inf, -math.inf
     for line in chart.lines:
         if len(line.series.x) and (means := [value for value in line.series.mean if value - value == 0]):
-            if not min((value for value in line.series.low if value - value == 0), default=0.0) > 0:
+            if not min((value for value in (means if line.spread else line.series.low) if value - value == 0), default=0.0) > 0:
                 return False
             least, most = min(least, *means), max(most, *means)
     return most >= least * (STAYS if before else DECADES)

@@ -6,7 +6,8 @@ import pytest
 from textual import events
 
 from gradtop.trainer.record import Run
-from gradtop.tui.dialogs.overlay import Overlay, curves, style_of
+from gradtop.tui.dialogs.overlay import Overlay
+from gradtop.tui.dialogs.overlay_groups import Groups, curves, style_of
 from gradtop.tui.reading.chart_view import ChartView, Window
 from gradtop.tui.reading.overlay import Overlaid, OverlayView
 from gradtop.tui.screens.runs.marks import numbered
@@ -92,6 +93,30 @@ async def test_v_draws_the_marked_runs_over_each_other(tmp_path: Path, chosen: l
         await screen.until(lambda: screen.app.screen is mode, "the list")
         await screen.press("u")
         await screen.until(lambda: mode.check_action("unmark", ()) is None, "no marks")
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_single_runs_are_hidden_and_shown_again(tmp_path: Path, chosen: list[Run], size: tuple[int, int]) -> None:
+    async with piloted(tmp_path, None, mode="runs", size=size) as screen:
+        overlay = Overlay(chosen)
+        await screen.app.push_screen(overlay)
+        await screen.until(lambda: overlay.found is not None and bool(overlay.charts()[0].read), "the charts")
+        lines, (chart, *_) = overlay.query_one(Groups), overlay.charts()
+        drawn = [line.style for line in chart._chart.lines]
+        assert overlay.check_action("show_all", ()) is None
+        await screen.press("m")  # chooses the first
+        await screen.shows("▸")
+        assert len(lines.shown) == 2
+        await screen.press("m")
+        await screen.shows("hidden")
+        assert [(line.label, line.style) for line in chart._chart.lines] == [("tidy-wren", "d")]
+        assert chart._chart.x_max == 299  # where the one ends that is left
+        await screen.press("j", "m")
+        assert len(lines.shown) == 1  # the last one stays
+        await screen.press("u")
+        await screen.until(lambda: "hidden" not in screen.shown(), "all runs")
+        assert [line.style for line in chart._chart.lines] == drawn
+        assert overlay.check_action("show_all", ()) is None
 
 
 @pytest.mark.parametrize("quantity", ["epoch", "time", "clock"])

@@ -175,6 +175,20 @@ def test_a_loss_that_spans_decades_is_drawn_over_decades_by_itself_and_stays_so(
     assert not found.is_log
 
 
+def test_a_deviation_that_reaches_below_zero_keeps_no_mean_from_its_decades() -> None:
+    """Of seeds whose losses differ, mean less deviation is often negative, and no loss ever is."""
+    means = [2.0 * 0.9**i for i in range(40)]
+    series = curve(means)
+    series.low, series.high = [value - 1.5 for value in means], [value + 1.5 for value in means]
+    for spread in (False, True):
+        found = ChartRenderer()
+        found.draw(Chart((Curve("", series, spread=spread),), log=None), 60, 14)
+        assert found.is_log is spread
+    labels = "".join("".join(row.text[: found.plot_left]) for row in found.rows)
+    assert "0.1" in labels
+    assert "e-" not in labels  # the axis ends where the means do
+
+
 def test_ticks_are_evenly_spaced_and_stand_where_their_values_are() -> None:
     for values, log in (([0.05, 3.2], False), ([0.06, 3.2], True), ([0.75, 0.98], False), ([-3.0, 5.0], False), ([1e-7, 3.0], True)):
         for height in range(4, 40):
