@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.command import CommandPalette
+from textual.command import CommandList, CommandPalette
 
 from gradtop.trainer.record import Run
 from gradtop.tui import keys
@@ -155,6 +155,16 @@ async def test_key_bar_help_and_palette_show_the_remapped_keys(tmp_path: Path, r
         await screen.until(lambda: isinstance(screen.app.screen, CommandPalette), "the palette")
         await screen.press(*"leave")
         await screen.shows("leave  (Z)")
+
+
+@pytest.mark.parametrize(("typed", "first"), [("kernels", "Weights  (4)"), ("confusion", "Classes  (C)"), ("over", "Overview  (1)")])
+async def test_a_command_is_found_by_what_it_does_and_first_by_its_name(tmp_path: Path, run: Run, typed: str, first: str) -> None:
+    async with piloted(tmp_path, run) as screen:
+        await screen.press("colon")
+        await screen.until(lambda: isinstance(screen.app.screen, CommandPalette), "the palette")
+        await screen.press(*typed)
+        found = screen.app.screen.query_one(CommandList)
+        await screen.until(lambda: found.option_count > 0 and first in str(found.get_option_at_index(0).prompt), "the command")
 
 
 async def test_sentences_name_the_remapped_keys(tmp_path: Path) -> None:

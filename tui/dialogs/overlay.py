@@ -14,7 +14,7 @@ from textual.message import Message
 from gradtop.trainer.record import Run
 from gradtop.trainer.record.streams.registry import LR
 from gradtop.tui import keys
-from gradtop.tui.dialogs.overlay_groups import Groups, curves, end_of, said
+from gradtop.tui.dialogs.overlay_groups import Groups, curves, end_of_curves, said
 from gradtop.tui.framework.chart_actions import ChartActions
 from gradtop.tui.framework.dialog import Dialog
 from gradtop.tui.framework.mode_screen import bound
@@ -145,7 +145,7 @@ class Overlay(Dialog[None], ChartActions):
         groups.styles.height = min(len(found.groups) + 1, max(3, self.size.height // 4))
         groups.show(found, self._numbers)
         shown = groups.shown
-        first, last = self.span(found.ends[1] if len(shown) == len(found.groups) else end_of(shown))
+        first, last = self.span(found.ends[1] if len(shown) == len(found.groups) else end_of_curves(shown))
         nothing = "none of these runs has recorded it" + ("" if seen.quantity == "step" else f" over {'the clock' if seen.quantity == 'clock' else f'its {seen.quantity}'}")
         for chart, metric in zip(self.query(LineChart), found.metrics, strict=False):
             chart.set_ruler(Ruler(seen.quantity), self._smoothing)

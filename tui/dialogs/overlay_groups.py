@@ -53,7 +53,7 @@ def curves(groups: Sequence[SeedGroup], metric: str, numbers: Mapping[str, int])
     return lines
 
 
-def end_of(groups: Sequence[SeedGroup]) -> float:
+def end_of_curves(groups: Sequence[SeedGroup]) -> float:
     """Where the last of their curves ends; 0 where there is none."""
     return max((each.series.x_last[-1] for group in groups for found in group.curves.values() for each in found if len(each.series.x_last)), default=0.0)
 

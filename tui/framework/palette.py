@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from textual.command import CommandList, CommandPalette
+from textual.command import CommandList, CommandPalette, Hit, Hits
 from textual.events import Mount
+from textual.system_commands import SystemCommandsProvider
 
 import gradtop.tui.widgets.options  # noqa: F401 - it mends Textual's list of options, of which the palette has one
+
+
+class Commands(SystemCommandsProvider):
+    """Found by their names, as Textual's own does, and after these by words of what they do: who looks for kernels does not know that Weights shows them."""
+
+    async def search(self, query: str) -> Hits:
+        matcher, words = self.matcher(query), query.casefold().split()
+        for name, told, callback, *_ in self.app.get_system_commands(self.screen):
+            if (match := matcher.match(name)) > 0:
+                yield Hit(1 + match, matcher.highlight(name), callback, help=told)
+            elif words and told is not None and all(word in told.casefold() for word in words):
+                # In the order of the table of keys, whose modes are first.
+                yield Hit(1.0, name, callback, help=told)
 
 
 class Palette(CommandPalette):

@@ -161,10 +161,10 @@ class TerminalApp(OrderedKeys):
                 self.screen.refresh()
 
     def action_command_palette(self) -> None:
-        from gradtop.tui.framework.palette import Palette
+        from gradtop.tui.framework.palette import Commands, Palette
 
         if not isinstance(self.screen, Palette):
-            self.push_screen(Palette(id="--command-palette"))
+            self.push_screen(Palette([Commands], id="--command-palette"))
 
     def collect_garbage(self) -> None:
         """From the first frame on; `open_screen` has put it off."""

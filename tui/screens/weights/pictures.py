@@ -114,7 +114,7 @@ def picture_title(wanted: Wanted, sizes: Sequence[int]) -> str:
         return f"{kernel} · channel {wanted.channel} of {channels}{depth}"
     kind = "max |W|" if wanted.kind is PictureKind.MAX else "mean |W|"
     if kernel_size(sizes):
-        return f"{kind}, {counted(sizes[0], 'kernel')} × {counted(sizes[1], 'channel')}"
+        return f"{kind}, {counted(sizes[0], 'kernel')} ↓ × {counted(sizes[1], 'channel')} →"
     return kind if blocks(wanted, sizes) else "|W|"
 
 

@@ -65,7 +65,7 @@ async def test_the_keys_ask_the_worker_for_a_picture_and_walk_kernels_and_channe
         await screen.shows("mean |W| over 16 channels")
         await screen.press("m")
         await screen.until(lambda: leased(run)[0][:2] == ["block1.conv.weight", MEAN], "the heat map")
-        await screen.shows("mean |W|, 32 kernels × 16 channels")
+        await screen.shows("mean |W|, 32 kernels ↓ × 16 channels →")
         pictures.put("block1.conv.weight", [MEAN, 0, 0, 1, 32, 16], [number / 512 for number in range(512)], step=1211)
         await screen.shows("step 1\u202f211")
         await screen.press("m")

@@ -21,6 +21,7 @@ ENOUGH = 10  # samples of a class
 SINCE = 3  # evaluations without a better one
 SETTLED = 6  # the same, where more are to come
 RISEN, MILD = 0.1, 0.03
+OF_ALL = 0.02  # of what was gained, which must be lost
 FAR = 10.0
 LEARNED = 0.93  # of the loss of a constant prediction
 SWINGS, TURNS, OF_GAIN = 8, 0.6, 0.1
@@ -134,7 +135,7 @@ def overfitting(run: RunHistory) -> Iterator[Finding]:
     """The validation loss rises while the training loss falls.
 
     Threshold: 6 evaluations after the best one or more, and a twelfth of those to come (3 once training has ended), the median of the last three is
-    10 % above it (a note from 3 evaluations and 3 % on), further than validation losses usually differ, and further above a best value or twice as long as this run has come back from before; not where the training loss has diverged.
+    10 % above it, and with that 2 % of what was gained is lost (a note from 3 evaluations and 3 % on), further than validation losses usually differ, and further above a best value or twice as long as this run has come back from before; not where the training loss has diverged.
     Source: AUTOTRAINER compares accuracies (0.10 apart), Prechelt, "Early Stopping - But When?" compares with the best loss, as here.
     """
     evals = run.finite_evals
@@ -156,7 +157,7 @@ def overfitting(run: RunHistory) -> Iterator[Finding]:
     fell = loss_at(run, best) > loss_at(run, after[-1])
     # A loss at a high learning rate rises for some epochs now and then, and comes back as that falls.
     patience = max(SETTLED, run.status.epochs // 12) if run.state.is_alive else SINCE
-    severity = Severity.WARNING if rise >= RISEN and len(after) >= patience else Severity.NOTE
+    severity = Severity.WARNING if rise >= RISEN and now - best.loss >= OF_ALL * gain and len(after) >= patience else Severity.NOTE
     worth = f" (accuracy {share(best.accuracy)})" if math.isfinite(best.accuracy) else ""
     what = "overfitting" if fell else "validation gets worse"
     sentence = f"{what} since {best.where}: its validation loss of {significant(best.loss)}{worth} was the best, and {len(after)} evaluations later it is {significant(now)}, {percent(rise)} above"
