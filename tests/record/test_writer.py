@@ -153,8 +153,8 @@ def test_of_several_contents_of_a_file_the_newest_is_written_once(tmp_path: Path
     writer.event("command")
     wait_until(lambda: not writer._queue, 60, "the event")
     for number in range(5):
-        writer.replace("one.json", f"{number}")
-        writer.replace("other.json", f"{number}")
+        writer.replace("one.json", f"{number}".format)
+        writer.replace("other.json", f"{number}".format)
     holding.set()
     assert writer.flush()
     assert sorted(written) == ["one.json 4", "other.json 4"]

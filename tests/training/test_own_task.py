@@ -80,7 +80,7 @@ def test_what_it_returns_is_recorded_as_plain_pytorch_computes_it(run: Run) -> N
 
 
 def test_the_mean_is_weighted_by_the_size_of_a_batch(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gradtop.trainer.inference.evaluation.evaluation_batch", lambda _: 7)  # the last one has 6
+    monkeypatch.setattr("gradtop.trainer.inference.evaluation.evaluation_batch", lambda *_: 7)  # the last one has 6
     answer = evaluate_checkpoint(run, find_checkpoint(run).path)
     assert answer["metrics"] == pytest.approx(expected(run), rel=1e-5)
 

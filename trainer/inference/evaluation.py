@@ -87,7 +87,7 @@ def evaluate_checkpoint(run: Run, path: Path, *, data: str = VALIDATION, device:
 def score_of(trained: TrainedModel, source: Source, tell: Tell = lambda _: None) -> tuple[Score, Counted]:
     """The metrics of a model on the validation part of a source, and what was counted; the model is left in evaluation mode. Raises UserError where memory runs out."""
     config = trained.state.config
-    size = evaluation_batch(config.training.batch_size)
+    size = evaluation_batch(config, source.info)
     counted = Counted(source.validation(size, trained.device), trained.task, WorkCounter("evaluating", tell))
     try:
         score = evaluate(trained.model, trained.forward, counted, trained.task, measure=Forward(trained.device, config.training).measure)

@@ -33,7 +33,7 @@ def predict_samples(state: TrainedState, options: Mapping[str, Any], tell: Tell)
     counter = WorkCounter("predicting", tell, of=len(wanted or ()))
     found: dict[int, dict[str, Any]] = {}
     first = 0
-    for inputs, targets in source.validation(evaluation_batch(state.config.training.batch_size), trained.device):
+    for inputs, targets in source.validation(evaluation_batch(state.config, source.info), trained.device):
         chosen = [row for row in range(len(targets)) if wanted is None or first + row in wanted]
         if chosen:
             with torch.no_grad():

@@ -55,7 +55,7 @@ def _evaluate(session: Session) -> None:
 
     def counted() -> Iterator[tuple[ModelInputs, Tensor]]:
         nonlocal samples
-        for inputs, targets in held_out.validation(evaluation_batch(session.config.training.batch_size), trained.device):
+        for inputs, targets in held_out.validation(evaluation_batch(session.config, session.source.info), trained.device):
             samples += len(targets)
             yield inputs, targets
 

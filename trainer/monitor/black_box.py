@@ -28,11 +28,13 @@ class BlackBox:
         """`names`: of the trainable parameters, in the order of the samples."""
         self._names = tuple(names)
         self.steps: deque[StepRow] = deque(maxlen=KEPT)
+        self._losses: deque[float] = deque(maxlen=KEPT)  # of these steps
         self.samples: deque[NormSample] = deque(maxlen=KEPT)
         self.first: list[float] = []  # the first losses of the run, from its beginning in whatever process
 
     def add_steps(self, rows: Sequence[StepRow]) -> None:
         self.steps.extend(rows[-KEPT:])
+        self._losses.extend([row[LOSS_AT] for row in rows[-KEPT:]])
         if len(self.first) < FIRST:
             self.first += [row[LOSS_AT] for row in rows if math.isfinite(row[LOSS_AT])][: FIRST - len(self.first)]
 
@@ -50,7 +52,7 @@ class BlackBox:
         """
         if not self.first:
             return ""
-        new, before = ([row[LOSS_AT] for row in each if math.isfinite(row[LOSS_AT])] for each in (rows, self.steps))
+        new, before = [row[LOSS_AT] for row in rows if math.isfinite(row[LOSS_AT])], list(filter(math.isfinite, self._losses))
         initial = initial_loss(self.first)
         found = spike_in(new, before, max(initial, chance) if initial > 0 and chance == chance else initial)
         return f"the loss rose to {found[1]:.4g}, from {found[0]:.4g} before" if found is not None else ""

@@ -130,7 +130,7 @@ def prepare(context: RunContext) -> Session:
         optimizer=optimizer,
         schedule=_build_schedule(config, optimizer, per_epoch),
         batches=parts.batches,
-        validation=source.validation(evaluation_batch(training.batch_size), device),
+        validation=source.validation(evaluation_batch(config, source.info), device),
         compute=parts.compute,
         writer=writer,
         progress=progress,

@@ -25,7 +25,7 @@ def check_own_metrics(config: Config, model: nn.Module, source: Source, task: Tr
         return
     forward = Forward(device, config.training)
     for most in (1, None):
-        batches = islice(source.validation(evaluation_batch(config.training.batch_size), device), most)
+        batches = islice(source.validation(evaluation_batch(config, source.info), device), most)
         with model_left_alone(model, device, training=False):
             score = evaluate(model, lambda inputs: forward(model, inputs), one_by_one("computing training.metrics of the validation set", batches), task, measure=forward.measure)
         if not score.faults:

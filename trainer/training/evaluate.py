@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gradtop.trainer.config import Config
+from gradtop.trainer.data.dataset import DataInfo
 from gradtop.trainer.data.nested import ModelInputs
 from gradtop.trainer.tasks.kinds.classification.classifier import Classifier
 from gradtop.trainer.tasks.kinds.custom.own_task import OwnTask
@@ -18,9 +20,14 @@ from gradtop.trainer.tasks.task import Score, TrainingTask
 Measure = Callable[[OwnTask, nn.Module, ModelInputs, Tensor], Returned]
 
 
-def evaluation_batch(batch_size: int) -> int:
+FEW_VALUES = 1024  # of a sample, up to which what a batch of an evaluation takes is calls of torch
+
+
+def evaluation_batch(config: Config, info: DataInfo) -> int:
     """Samples of a batch: no gradients are kept, so that several batches fit where one fits in training."""
-    return max(4 * batch_size, 256)
+    few = 0 < info.channels * info.size**2 <= FEW_VALUES
+    # What a task of the user's own measures of a batch may depend on its size.
+    return max(4 * config.training.batch_size, 512 if few and not config.task.own_metrics else 256)
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -266,9 +266,8 @@ class Session(Standing):
             self.guard.check_weights(self.step)
 
     def _keep_classes(self, classes: Classification, *, best: bool) -> None:
-        text = text_of(classes)
         for name in (NEWEST, BEST) if best else (NEWEST,):
-            self.writer.replace(name, text)
+            self.writer.replace(name, partial(text_of, classes))
 
     @cached_property
     def class_names(self) -> Sequence[str]:

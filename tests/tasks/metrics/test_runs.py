@@ -72,7 +72,7 @@ def test_a_metric_that_raises_before_training_ends_the_run_and_the_check_of_its_
 
 
 def test_what_the_first_batch_is_too_small_for_is_computed_of_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check_metrics, "evaluation_batch", lambda _size: 8)
+    monkeypatch.setattr(check_metrics, "evaluation_batch", lambda *_: 8)
     run = tiny_run(tmp_path, f'metrics = ["{MINE}:whole"]', epochs=1)
     trained(run)
     assert rows(run, "evals", "whole")[-1][1] == 0.5

@@ -87,7 +87,7 @@ def evaluate_once(parts: TrainingParts, config: Config) -> None:
     model = parts.compute.evaluated
     model.eval()
     with torch.no_grad():
-        for inputs, targets in parts.source.validation(evaluation_batch(config.training.batch_size), parts.device):
+        for inputs, targets in parts.source.validation(evaluation_batch(config, parts.source.info), parts.device):
             if isinstance(parts.compute.task, OwnTask):
                 parts.compute.forward_pass.measure(parts.compute.task, model, inputs, targets)
             else:

@@ -36,7 +36,7 @@ class _Replacement:
     """The new content of a file of the run."""
 
     name: str
-    text: str
+    text: Callable[[], str]
 
 
 class StreamWriter:
@@ -66,7 +66,7 @@ class StreamWriter:
         self._room: dict[str, int] = {}  # stream -> how long the queue may be for a record of it to be taken
         self._streams = OpenStreams(run, rank, self._lose, on_place)
         self._status: deque[Status] = deque(maxlen=1)
-        self._replacements: dict[str, str] = {}  # that have been taken from the queue, by the name of the file
+        self._replacements: dict[str, Callable[[], str]] = {}  # that have been taken from the queue, by the name of the file
         self._status_due = self._look_due = self._wrote = 0.0
         self._reported = False
         self._losing = threading.Lock()
@@ -131,8 +131,8 @@ class StreamWriter:
         else:
             self._lose(1, "the disk is slower than the run")
 
-    def replace(self, name: str, text: str) -> None:
-        """Replace a file of the run directory atomically within 100 ms; of several contents, the newest is written."""
+    def replace(self, name: str, text: Callable[[], str]) -> None:
+        """Replace a file of the run directory atomically within 100 ms; of several contents, the newest is written, and only that one is made."""
         if len(self._queue) < self._maximum and not self._closed:
             self._queue.append(_Replacement(name, text))
         else:
@@ -277,9 +277,10 @@ class StreamWriter:
         except OSError as error:
             self._lose(1, reason_of(error))
 
-    def _replace(self, name: str, text: str) -> None:
+    def _replace(self, name: str, text: Callable[[], str]) -> None:
+        content = text()
         try:
-            self._streams.where_it_is(lambda: write_atomically(self.run.path, self.run.path / name, text))
+            self._streams.where_it_is(lambda: write_atomically(self.run.path, self.run.path / name, content))
         except OSError as error:
             self._lose(1, reason_of(error))
 
