@@ -203,6 +203,11 @@ WRONG = {
     "a broken line": ("a,price\n1,2.5\n1,2,3\n4,5.5\n", "line 3 has 3 fields, and the header names 2 columns"),
     "a broken line below empty ones": ("\n\na,price\n1,2.5\n\n1,2,3\n", "line 6 has 3 fields, and the header names 2 columns"),
     "a quoted line break before a broken line": ('a,price\n"x\ny",2.5\n1,2,3\n', "line 4 has 3 fields"),
+    "a quote that is not closed": ('a,price\n1,2.5\n"2,3.5\n3,4.5\n4,5.5\n', "a quote opens in line 3 or after it, and is not closed before line 5"),
+    "numbers with separators": ('a,price\n"1,234.5",2.5\n"2,000",3.5\n7,4.5\n', "line 2, column a: '1,234.5' is a number with separators or signs"),
+    "numbers with a sign": ("a,price\n12 %,2.5\n13 %,3.5\n", "line 2, column a: '12 %' is a number with separators or signs"),
+    "a word among numbers with a decimal comma": ("a;price\n" + "1,5;2,5\n2,5;3,5\n" * 20 + "many;4,5\n", "line 42, column a: 'many' is no number, and other values of the column are"),
+    "a target with separators": ('a,price\n1,"1,234.5"\n2,"2,345.5"\n3,"2,345.0"\n', "line 2, column price: '1,234.5' is a number with separators or signs"),
     "no CSV": ("x" * 3_000_000, "the file is no CSV"),
     "a number that is a word": ("a,price\n" + "1,2.5\n2,3.5\n" * 20 + "many,4.5\n", "line 42, column a: 'many' is no number, and other values of the column are"),
     "a target that is missing": ("a,price\n1,2.5\n2,\n3,NaN\n4,4.5\n", "2 rows have no value of the target price (lines 3, 4)"),
@@ -220,6 +225,17 @@ WRONG = {
 @pytest.mark.parametrize(("content", "sentence"), WRONG.values(), ids=WRONG)
 def test_what_is_wrong_with_a_file_is_said_by_line_and_column(tmp_path: Path, content: str, sentence: str) -> None:
     assert sentence in refused(text(tmp_path / "a.csv", content), drop=())
+
+
+def test_numbers_with_a_decimal_comma_are_numbers(tmp_path: Path) -> None:
+    rows = [(number / 7, ["red", "blue"][number % 2], number % 3, number / 3) for number in range(40)]
+    plain = text(tmp_path / "plain.csv", "a;colour;rooms;price\n" + "".join(f"{a:.3f};{word};{rooms};{price:.2f}\n" for a, word, rooms, price in rows))
+    comma = text(tmp_path / "comma.csv", plain.read_text().replace(".", ","))
+    of_plain, of_comma = (opened(each, drop=()) for each in (plain, comma))
+    assert torch.equal(of_plain.train_images, of_comma.train_images)
+    assert torch.equal(of_plain.labels, of_comma.labels)
+    assert "comma.csv: numbers have a decimal comma" in of_comma.survey.notes
+    assert not any("decimal comma" in note for note in of_plain.survey.notes)
 
 
 def test_all_words_among_the_numbers_of_a_column_are_named_at_once(tmp_path: Path) -> None:

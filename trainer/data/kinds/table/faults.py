@@ -16,11 +16,17 @@ OTHERS = 8  # words
 DELIMITERS = ",;\t"
 # As pyarrow has them.
 NULLS = frozenset({"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "N/A", "NA", "NULL", "NaN", "n/a", "nan", "null"})
+_WRITTEN = re.compile(r"\s*[-+]?[$€£¥]?\s?(\d{1,3}([,.' \u00a0\u2009\u202f]\d{3})+|\d+)([.,]\d+)?\s?[%$€£¥]?\s*")
 _NUMBER = re.compile(r"\s*-?(\d+\.?\d*([eE][-+]?\d+)?|\.\d+([eE][-+]?\d+)?|inf|infinity|nan)\s*", re.IGNORECASE)
 
 
-def is_number(word: str) -> bool:
-    return _NUMBER.fullmatch(word) is not None
+def is_number(word: str, decimal: str = ".") -> bool:
+    return _NUMBER.fullmatch(word if decimal == "." else word.replace(".", "_").replace(decimal, ".")) is not None
+
+
+def is_written_number(word: str) -> bool:
+    """Whether it is a number for people: 1,234.5 or 1.234,5, with the sign of a currency or a percent sign."""
+    return _WRITTEN.fullmatch(word) is not None
 
 
 def delimiter_of(header: str) -> str:
@@ -62,33 +68,37 @@ def rows_of(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         yield from rows
 
 
-def find_fault(path: Path, names: Sequence[str], numbers: Collection[str], delimiter: str) -> str:
+def find_fault(path: Path, names: Sequence[str], numbers: Collection[str], delimiter: str, decimal: str = ".") -> str:
     """The first line that has another number of fields, or no number in one of the columns `numbers`; "" where there is none."""
     if wrong := wrong_encoding(path):
         return wrong
     wanted = [(place, name) for place, name in enumerate(names) if name in numbers]
+    before = 1
     try:
         for line, row in rows_of(path, delimiter):
             if names and len(row) != len(names):
+                if line > before + 1 and any("\n" in field for field in row):
+                    return f"a quote opens in line {before + 1:,} or after it, and is not closed before line {line:,}; correct the line or remove it"
                 return f"line {line:,} has {len(row)} field{'s' if len(row) != 1 else ''}, and the header names {len(names)} columns; correct the line or remove it"
             for place, name in wanted:
-                if _is_word(row[place]):
-                    return changed_type(line, name, row[place], words_in(path, delimiter, place))
+                if _is_word(row[place], decimal):
+                    return changed_type(line, name, row[place], words_in(path, delimiter, place, decimal))
+            before = line
     except csv.Error as error:
         return f"the file is no CSV ({error}); write it as CSV or Parquet"
     return ""
 
 
-def _is_word(value: str) -> bool:
-    return value not in NULLS and not is_number(value)
+def _is_word(value: str, decimal: str) -> bool:
+    return value not in NULLS and not is_number(value, decimal)
 
 
-def words_in(path: Path, delimiter: str, place: int) -> Counter[str]:
+def words_in(path: Path, delimiter: str, place: int, decimal: str) -> Counter[str]:
     """How many fields of a column have each word that is no number; a line that is broken ends the count."""
     found: Counter[str] = Counter()
     with suppress(csv.Error, IndexError):
         for _, row in rows_of(path, delimiter):
-            if _is_word(row[place]):
+            if _is_word(row[place], decimal):
                 found[row[place]] += 1
     return found
 

@@ -89,6 +89,8 @@ def _load_new(config: TableData, seed: int, wanted: WantedTargets) -> TableSourc
     else:
         validation, others = columns.inputs(1), found.values[rows[1]]
     notes = [f"{table.path.name}: " + "; ".join(f"{title}: {text}" for title, text in encoding.describe())]
+    if table.decimal != ".":
+        notes.append(f"{table.path.name}: numbers have a decimal comma")
     if columns.filled:
         notes.append(f"{table.path.name}: missing values: {', '.join(columns.filled)}")
     if dropped:

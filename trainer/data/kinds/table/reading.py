@@ -65,6 +65,7 @@ class RawTable:
     key: str  # what named the file
     table: Any
     delimiter: str = ""  # "" for Parquet
+    decimal: str = "."
     as_words: Collection[str] = ()
     names: list[str] = field(default_factory=list)
 
@@ -145,10 +146,10 @@ class RawTable:
             return RawColumn(name, known[codes], boolean=True)
         if sum(map(_is_date, words[:100])) > MOSTLY * len(words[:100]):
             self.refuse(f"column {name} has dates such as {words[0]!r}, which are no numbers; leave it out with data.drop, or write days in its place")
-        numbers = torch.tensor([faults.is_number(word) for word in words])
+        numbers = torch.tensor([faults.is_number(word, self.decimal) for word in words])
         share = float(numbers[codes[codes >= 0]].float().mean()) if bool((codes >= 0).any()) else 0.0
         if share == 1:
-            known = torch.tensor([*map(float, words), math.nan], dtype=torch.float64)
+            known = torch.tensor([*(float(word.replace(self.decimal, ".")) for word in words), math.nan], dtype=torch.float64)
             return RawColumn(name, known[codes])
         if share >= MOSTLY:
             row = int(((codes >= 0) & ~numbers[codes]).nonzero()[0])
@@ -156,7 +157,20 @@ class RawTable:
             line = faults.lines_of_rows(self.path, self.delimiter, [row])[0] if self.delimiter else row + 1
             counts = torch.bincount(codes[codes >= 0], minlength=len(words)).tolist()
             self.refuse(faults.changed_type(line, name, word, {each: count for each, count, number in zip(words, counts, numbers.tolist(), strict=True) if count and not number}))
+        self._check_notation(name, codes, words)
         return RawColumn(name, codes, words)
+
+    def _check_notation(self, name: str, codes: Tensor, words: Sequence[str]) -> None:
+        """Raises UserError for numbers that are written for people, of which each would be a word of its own."""
+        written = torch.tensor([faults.is_written_number(word) for word in words])
+        there = codes[codes >= 0]
+        if not len(there) or float(written[there].float().mean()) < MOSTLY:
+            return
+        row = int(((codes >= 0) & ~torch.tensor([faults.is_number(word, self.decimal) for word in words])[codes]).nonzero()[0])
+        self.refuse(
+            f"{self.place_of([row])}, column {name}: {words[int(codes[row])][:60]!r} is a number with separators or signs; write it with a decimal point alone, as 1234.5, "
+            "leave the column out with data.drop, or take its values as categories with data.categories"
+        )
 
 
 def read_table(path: Path, key: str, *, numbers: Collection[str] = (), words: Collection[str] = (), only: Collection[str] | None = None) -> RawTable:
@@ -218,23 +232,42 @@ def _read_csv(path: Path, key: str, length: int, numbers: Collection[str], words
     parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
     names: list[str] = []
     taken: dict[str, Any] = {}
+    decimal = "."
     try:
         # What stands in the first block tells the types; of the file itself the reader would read ahead. Whole numbers may go on with a fraction.
-        convert = csv.ConvertOptions(strings_can_be_null=True)
-        with csv.open_csv(pa.BufferReader(head), read_options=csv.ReadOptions(block_size=BLOCK, use_threads=False), parse_options=parse, convert_options=convert) as reader:
-            seen = reader.schema
+        seen, decimal = _types_in(head, parse)
         names = list(seen.names)
         for name, kind in zip(names, seen.types, strict=True):
             is_number = name in numbers or (name not in words and _is(kind, "integer", "floating"))
             taken[name] = pa.float64() if is_number else kind if _is(kind, "temporal") and name not in words else pa.string()
-        convert = csv.ConvertOptions(strings_can_be_null=True, column_types=taken)
-        how = ["csv", delimiter, *(f"{name}: {kind}" for name, kind in taken.items())]
+        convert = csv.ConvertOptions(strings_can_be_null=True, column_types=taken, decimal_point=decimal)
+        how = ["csv", delimiter, *([decimal] if decimal != "." else []), *(f"{name}: {kind}" for name, kind in taken.items())]
         table = cached_table(path, how, lambda: read_watched(path, length, lambda file: csv.read_csv(file, parse_options=parse, convert_options=convert)))
     except pa.ArrowException as error:
-        found = faults.find_fault(path, names or faults.header_of(head, delimiter), [name for name, kind in taken.items() if kind == pa.float64()], delimiter)
+        found = faults.find_fault(path, names or faults.header_of(head, delimiter), [name for name, kind in taken.items() if kind == pa.float64()], delimiter, decimal)
         raise UserError(f"{key}: {path}: {found or f'cannot be read as CSV ({_first_line(error)})'}") from None
     shown = [name.strip() or f"column {place}" for place, name in enumerate(names, start=1)]
-    return RawTable(path, key, table, delimiter, names=shown)
+    return RawTable(path, key, table, delimiter, decimal, names=shown)
+
+
+def _types_in(head: bytes, parse: Any) -> tuple[Any, str]:
+    """The schema that the first block tells, and its decimal point: a comma where that makes numbers of more columns."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    def schema(decimal: str) -> Any:
+        convert = csv.ConvertOptions(strings_can_be_null=True, decimal_point=decimal)
+        with csv.open_csv(pa.BufferReader(head), read_options=csv.ReadOptions(block_size=BLOCK, use_threads=False), parse_options=parse, convert_options=convert) as reader:
+            return reader.schema
+
+    def numbers(found: Any) -> int:
+        return sum(_is(kind, "integer", "floating") for kind in found.types)
+
+    plain = schema(".")
+    if parse.delimiter == "," or not any(_is(kind, "string") for kind in plain.types):
+        return plain, "."
+    with_comma = schema(",")
+    return (with_comma, ",") if numbers(with_comma) > numbers(plain) else (plain, ".")
 
 
 def _check_memory(path: Path, key: str, needed: int) -> None:
