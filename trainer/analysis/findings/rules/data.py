@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from gradtop.trainer.analysis.event_text import absent_text, left_out_text
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
@@ -31,30 +32,32 @@ def left_out(run: RunHistory) -> Iterator[Finding]:
 
 @rule("absent-class")
 def absent(run: RunHistory) -> Iterator[Finding]:
-    """No sample of the training or of the validation data is of a class that the model has an output for.
+    """No training sample is of a class that the model has an output for.
 
-    Threshold: one class. Before training where all labels are known; of an iterable, or a Dataset that names its classes, after the first evaluation, and of training samples after the first epoch.
+    Threshold: one class. Before training where all labels are known; of an iterable, or a Dataset that names its classes, after the first epoch or evaluation. For validation samples see classes-not-validated.
     Source: events.
     """
-    newest = {str(event.get("part")): event for event in run.reader.rare if event["kind"] == EventKind.ABSENT}
-    if newest:
-        evidence = {part: str(event.get("total", "")) for part, event in newest.items()}
-        sentence = "; ".join([absent_text(event) for event in newest.values()])
-        advice = "split the data so that each part has samples of every class, or leave the class out"
-        yield Finding(Severity.WARNING, f"class without {' or '.join(newest)} samples", sentence, advice, evidence)
+    if (event := _absent_in_training(run)) is not None:
+        yield Finding(Severity.WARNING, "class without training samples", absent_text(event), "add samples of it, or leave the class out", {"classes": str(event.get("total", ""))})
+
+
+def _absent_in_training(run: RunHistory) -> Mapping[str, Any] | None:
+    return next((event for event in reversed(run.reader.rare) if event["kind"] == EventKind.ABSENT and event.get("part") == "training"), None)
 
 
 @rule("class-imbalance")
 def class_imbalance(run: RunHistory) -> Iterator[Finding]:
     """Some classes have far more training samples than others: accuracy then says little.
 
-    Threshold: the largest has more than 10 times as many as the smallest, or a class has none. Not for text, whose characters are never balanced, and not where task weights the classes or data.sampler draws them.
+    Threshold: the largest has more than 10 times as many as the smallest, or a class has none, unless absent-class says so. Not for text, whose characters are never balanced, and not where task weights the classes or data.sampler draws them.
     Source: SageMaker Debugger (ClassImbalance, 10).
     """
     counts = run.facts.class_counts
     if len(counts) < 2 or run.setting("data.kind") == "text" or (run.facts.sampled and not min(counts)):
         return
-    most, least = max(counts), min(counts)
+    # What has no sample is told of once.
+    known = [each for each in counts if each] if _absent_in_training(run) is not None else counts
+    most, least = max(counts), min(known, default=0)
     if most <= UNEQUAL * least or run.weights_classes or run.draws_samples:
         return
     times = f"{significant(most / least, 2)} times as many" if least else "none of them"
