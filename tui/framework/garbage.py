@@ -1,7 +1,7 @@
 """When a screen looks for garbage: often where much came and went, and then through what is new alone.
 
-What a screen keeps at its most is what lives and the garbage that waits, and no allocator gives back what lies between: the less
-waits, the flatter an open screen stays.
+What a screen keeps at its most is what lives and the garbage that waits: the less waits, the flatter an open screen stays. What lies
+free between the two no allocator gives back by itself.
 """
 
 from __future__ import annotations
@@ -60,7 +60,21 @@ class Looks:
             gc.unfreeze()
             gc.collect()
             gc.freeze()
+            give_back()
         elif gc.get_count()[2] >= PILED:
             self._piled = True
             if gc.collect() < FEW:
                 gc.freeze()
+
+
+def give_back() -> bool:
+    """Have the C library's allocator give back what is free between what is not, which takes it a millisecond; whether that was any.
+
+    That of the GNU C library keeps it, 5 to 8 of 25 MB after minutes of keys, and spreads a little further into it each time.
+    """
+    try:
+        from ctypes import CDLL  # not before the first frame
+    except ImportError:  # a Python that was built without
+        return False
+    trim = getattr(CDLL(None), "malloc_trim", None)
+    return trim is not None and bool(trim(0))

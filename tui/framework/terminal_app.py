@@ -15,7 +15,7 @@ from textual.constants import DEFAULT_THEME
 from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.message_pump import MessagePump
-from textual.notifications import SeverityLevel
+from textual.notifications import Notify, SeverityLevel
 from textual.screen import Screen
 from textual.theme import Theme
 from textual.timer import Timer
@@ -27,6 +27,7 @@ from gradtop.tui.framework.caches import keep_small
 from gradtop.tui.framework.callbacks import count_quickly
 from gradtop.tui.framework.key_order import OrderedKeys
 from gradtop.tui.framework.repaint import Repaint
+from gradtop.tui.framework.toasts import make_room, take_down
 from gradtop.tui.terminal import Capabilities
 
 HIDDEN = 0.5  # seconds
@@ -83,6 +84,7 @@ class TerminalApp(OrderedKeys):
         self.failure: BaseException | None = None
         self.hides = self._makes = self._collects = False
         self._hidden: Timer
+        self._with_toasts: Screen[Any] | None = None
 
     # Each new screen is styled by the stylesheet as it is. Textual (8.2) then styles and lays out the screen that is left twice more, and at
     # the start all that is there.
@@ -183,6 +185,16 @@ class TerminalApp(OrderedKeys):
     ) -> None:
         """Show a toast of plain text."""
         super().notify(clean(message, keep_newlines=True), title=clean(title), severity=severity, timeout=timeout, markup=markup)
+
+    def on_notify(self, event: Notify) -> None:  # noqa: ARG002 - before Textual's own, which adds this one
+        make_room(self._notifications)
+
+    def _refresh_notifications(self) -> None:
+        seen = self._screen_stack[-1] if self._screen_stack else None
+        if (left := self._with_toasts) is not None and left is not seen:
+            take_down(left)
+        self._with_toasts = seen
+        super()._refresh_notifications()
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         update = Repaint.of(renderable) if isinstance(renderable, ChopsUpdate | LayoutUpdate) else renderable

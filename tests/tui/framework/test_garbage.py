@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,7 +49,9 @@ class Collector:
         self.asked.append("unfreeze")
 
 
-WHOLE = ["unfreeze", "collect", "freeze"]
+PIECE, PIECES = 20_000, 200  # bytes, more than a page and less than what has pages of its own
+
+WHOLE = ["unfreeze", "collect", "freeze", "give back"]
 
 
 @dataclass
@@ -77,6 +80,7 @@ class Minute:
 def minute(monkeypatch: pytest.MonkeyPatch) -> Minute:
     collector = Collector()
     monkeypatch.setattr(garbage, "gc", collector)
+    monkeypatch.setattr(garbage, "give_back", lambda: collector.asked.append("give back"))
     return Minute(collector)
 
 
@@ -100,6 +104,13 @@ def test_what_was_looked_through_in_vain_is_set_aside(minute: Minute) -> None:
     assert minute.pass_(2, typing=True) == ["collect", "freeze"] * 2
     minute.collector.garbage = FEW
     assert minute.pass_(1, typing=True) == ["collect"]
+
+
+def test_memory_that_is_free_between_what_is_not_is_given_back_where_the_allocator_can() -> None:
+    kept = [bytes(PIECE) for _ in range(PIECES)]
+    del kept[::2]  # what is left holds all of it
+    assert garbage.give_back() is hasattr(ctypes.CDLL(None), "malloc_trim")
+    assert len(kept) == PIECES // 2
 
 
 async def test_a_mode_that_is_made_is_set_aside_once(tmp_path: Path, training: tuple[Run, object], monkeypatch: pytest.MonkeyPatch) -> None:
