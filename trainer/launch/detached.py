@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gradtop.trainer.launch.custom_code import code_of_run, require_started
-from gradtop.trainer.launch.server import Refused, connect, request_worker
+from gradtop.trainer.launch.server import Connection, Refused, connect, request_worker
 from gradtop.trainer.launch.worker_environment import worker_environment
 from gradtop.trainer.record import Run, RunState, clean, read_status, write_status
 from gradtop.trainer.record.writing import open_to_append
@@ -29,15 +29,30 @@ def start_worker(run: Run, *, resume: bool = False, server: bool = True) -> None
     The torch server forks the worker. Where there is none yet, a small process of its own starts one and waits for it; without
     `server`, or where the server cannot be had, a new process imports PyTorch itself.
     """
+    _start_worker(run, resume=resume, server=server, told=False)
+
+
+def start_and_hear(run: Run, *, resume: bool = False, server: bool = True) -> Connection | None:
+    """As `start_worker`; returns what the torch server's process closes when the run has ended, None where no such process trains it.
+
+    To be closed. Who waits must look at the run as well, as for one that ends in another way.
+    """
+    return _start_worker(run, resume=resume, server=server, told=True)
+
+
+def _start_worker(run: Run, *, resume: bool, server: bool, told: bool) -> Connection | None:
     require_started(code_of_run(run))
     try:
         if not server:
             _start(run, resume=resume, module="gradtop.trainer")
-        elif not _forked(run, resume=resume):
+        elif (connection := _forked(run, resume=resume, told=told)) is not None:
+            return connection
+        else:
             _start(run, "--now", resume=resume, module=QUEUE)
     except OSError as error:
         say_failed(run, error)
         raise
+    return None
 
 
 def queue_worker(run: Run, *, resume: bool = False, server: bool = True) -> None:
@@ -53,21 +68,21 @@ def queue_worker(run: Run, *, resume: bool = False, server: bool = True) -> None
         raise
 
 
-def _forked(run: Run, *, resume: bool) -> bool:
-    """Whether a server that is ready has forked a worker for the run. Raises OSError where the worker refuses the run."""
+def _forked(run: Run, *, resume: bool, told: bool) -> Connection | None:
+    """The connection, closed unless `told`, if a server that is ready has forked a worker for the run. Raises OSError where the worker refuses the run."""
     try:
         connection = connect()
         if connection is None:
-            return False
+            return None
         if connection.importing:
             connection.close()
-            return False
-        request_worker(connection, run, resume=resume)
+            return None
+        request_worker(connection, run, resume=resume, told=told)
     except Refused as error:
         raise OSError(f"the worker could not be started: {error}") from error
     except OSError:
-        return False
-    return True
+        return None
+    return connection
 
 
 def _start(run: Run, *options: str, resume: bool, module: str) -> None:

@@ -75,6 +75,9 @@ class Connection:
         """Raises OSError."""
         self._link.sendall(json.dumps({"kind": kind, "arguments": arguments, "process": process_state()}).encode() + b"\n")
 
+    def fileno(self) -> int:
+        return self._link.fileno()
+
     @property
     def lost(self) -> bool:
         """Whether the peer has closed the connection, while no message is expected."""
@@ -216,19 +219,23 @@ def connect_or_start() -> Connection:
 
 
 def request_worker(
-    connection: Connection, run: Run, *, resume: bool, predecessor: int = 0, importing: Callable[[], object] = lambda: None
+    connection: Connection, run: Run, *, resume: bool, predecessor: int = 0, told: bool = False, importing: Callable[[], object] = lambda: None
 ) -> None:
     """Have a forked process train the run; returns when it shows as starting. `predecessor`: the process that hands the run over.
 
+    The connection is closed, unless who asks is to be `told` when the run has ended: the process hangs up then.
     Raises ServerFailed where no process trains it, Refused where the process says why not.
     """
-    with connection:
+    with contextlib.ExitStack() as closing:
+        closing.enter_context(connection)
         try:
-            connection.send("work", {"run": os.fspath(run.path), "resume": resume, "predecessor": predecessor})
+            connection.send("work", {"run": os.fspath(run.path), "resume": resume, "predecessor": predecessor, "told": told})
         except OSError as error:
             end_server(connection.pid)
             raise ServerFailed(str(error)) from error
         connection.wait_for_fork(importing)
+        if told:
+            closing.pop_all()
 
 
 def end_server(pid: int) -> None:

@@ -69,6 +69,9 @@ class Child:
             self._link.sendall(json.dumps(words).encode() + b"\n")
 
     def hang_up(self) -> None:
+        """May be called again."""
+        with contextlib.suppress(OSError):
+            self._link.shutdown(socket.SHUT_RDWR)  # whatever process has inherited it
         self._link.close()
 
 

@@ -47,12 +47,15 @@ def work(arguments: RequestArguments, child: Child) -> int:
 
     def begun() -> None:
         child.begun()
-        child.hang_up()
+        if not arguments.get("told"):
+            child.hang_up()
 
-    return work(
+    code = work(
         run, resume=resume, signals=signals, begun=begun, refused=lambda why: child.refused(clean(why, 300)),
         predecessor=int(arguments.get("predecessor") or 0), forked=True,
     )  # fmt: skip
+    child.hang_up()
+    return code
 
 
 def lr_plan(arguments: RequestArguments) -> dict[str, Any]:

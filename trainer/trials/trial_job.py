@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
 from gradtop.trainer.config import Config, ConfigProblems
-from gradtop.trainer.launch import start_worker
+from gradtop.trainer.launch.detached import start_and_hear
 from gradtop.trainer.launch.server import Connection, connect
 from gradtop.trainer.metrics import Monitored
 from gradtop.trainer.record import RecordError, RunState, read_meta
@@ -21,7 +22,7 @@ from gradtop.trainer.trials.recorded import Trial, TrialState, append_trial, rea
 from gradtop.trainer.trials.room import require_room
 from gradtop.trainer.trials.trial_run import TrialRun, create_trial_run
 
-LOOK_EVERY = 0.02  # seconds
+LOOK_EVERY = 0.02  # seconds, and at once when a trial tells that it has ended
 LINGERS = 2.0  # seconds after a resume with nothing to do: whoever resumed it to ask for more says so then
 ENDS_WITHIN = 60.0  # seconds that a stopped trial has to write its checkpoint
 
@@ -43,6 +44,7 @@ class TrialJob(MeasuringJob):
         self.changed = True
         self._name = read_meta(self._run).name or self._run.id
         self._spares: Connection | None = None
+        self._links: dict[int, Connection] = {}  # to the processes of trials, which hang up as these end
         self._starting: set[int] = set()  # trials whose first steps are waited for
         before = context.progress.status.seconds if context.resume else 0.0
         self._stopwatch.load_state_dict({"seconds": before})
@@ -99,7 +101,7 @@ class TrialJob(MeasuringJob):
             while self._turn() or time.monotonic() < until or self.asked_for_more():
                 if self._context.control.due():
                     self._context.control.obey(self)
-                time.sleep(LOOK_EVERY)
+                self._wait()
         except EndNow:
             raise  # `close` ends the trials, too
         except BaseException as error:
@@ -111,8 +113,23 @@ class TrialJob(MeasuringJob):
             self._stopwatch.halt()
             with contextlib.suppress(UserError, OSError):
                 self.summarise(always=True)
+            for number in list(self._links):
+                self._hang_up(number)
             if self._spares is not None:
                 self._spares.close()
+
+    def _wait(self) -> None:
+        """Until the next look: that is due, or a trial has ended."""
+        poll = select.poll()
+        numbers = {link.fileno(): number for number, link in self._links.items()}
+        for descriptor in numbers:
+            poll.register(descriptor, select.POLLIN)
+        for descriptor, _ in poll.poll(LOOK_EVERY * 1000):
+            self._hang_up(numbers[descriptor])
+
+    def _hang_up(self, number: int) -> None:
+        if (link := self._links.pop(number, None)) is not None:
+            link.close()
 
     def _keep_spares(self) -> None:
         """Have the torch server keep a process ready for the next trial."""
@@ -170,13 +187,16 @@ class TrialJob(MeasuringJob):
         resume = watched.reader.state is not RunState.CREATED
         self.record(replace(trial, state=TrialState.TRAINING, started=time.time()))
         try:
-            start_worker(watched.run, resume=resume, server=self._context.forked)
+            link = start_and_hear(watched.run, resume=resume, server=self._context.forked)
         except (OSError, RecordError) as error:
             require_room(self._run, watched.run)
             self.end(number, TrialState.FAILED, error=str(error))
             return
         self.runs[number] = watched
         self._starting.add(number)
+        self._hang_up(number)
+        if link is not None:
+            self._links[number] = link
 
     def _look_at(self, number: int) -> None:
         watched = self.runs[number]
@@ -213,6 +233,7 @@ class TrialJob(MeasuringJob):
     def end(self, number: int, state: TrialState, best: tuple[int, list[float]] | None = None, error: str = "") -> None:
         step, values = best or (0, [])
         self.runs.pop(number, None)
+        self._hang_up(number)
         named = {each.name: value for each, value in zip(self.objectives, values, strict=False)}
         self.record(replace(self.trials[number], state=state, values=named, step=step, ended=time.time(), error=error))
 

@@ -20,6 +20,7 @@ import torch
 
 from gradtop.trainer.analysis.death import how_it_died
 from gradtop.trainer.launch import answers, queue_worker, start_worker
+from gradtop.trainer.launch.detached import start_and_hear
 from gradtop.trainer.launch.server_address import server_directory, server_name
 from gradtop.trainer.launch.worker_environment import worker_environment
 from gradtop.trainer.record import Run, RunReader, RunState, is_alive, process_start, read_status, send
@@ -238,3 +239,19 @@ def test_a_worker_calls_what_was_registered_for_its_end_and_writes_what_code_of_
     wait_until(lambda: not psutil.pid_exists(worker.pid), 30, "its end")
     assert (project / "left.txt").read_text() == "all of it"
     assert (project / "atexit.txt").exists()
+
+
+@pytest.mark.parametrize("ending", ["stop", "SIGKILL"])
+def test_who_asks_to_be_told_hears_the_end_of_a_worker_and_not_before(running_server: int, tmp_path: Path, adopt: Adopt, ending: str) -> None:
+    run = make_run(tmp_path)
+    with start_and_hear(run) or pytest.fail("no process of the server") as connection:
+        worker = adopt(run)
+        wait_for_step(run, 3)
+        assert not connection.lost
+        if ending == "stop":
+            send(run, "stop")
+        else:
+            os.kill(worker.pid, signal.SIGKILL)
+        wait_until(lambda: connection.lost, 30, "the worker hangs up")
+        if ending == "stop":
+            assert read_status(run).state is RunState.STOPPED
