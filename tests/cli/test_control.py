@@ -79,6 +79,12 @@ def test_a_refusal_is_the_users_mistake(gradtop: Gradtop, living: tuple[Run, Gro
     assert said.err == "gradtop: quiet-heron: optimizer.lr must be a number above 0, not -1\n"
 
 
+def test_nothing_is_said_of_a_learning_rate_that_is_the_same(gradtop: Gradtop, living: tuple[Run, Grower]) -> None:
+    with FakeWorker(*living, answer=lambda name: (False, "no change: optimizer.lr is already 1e-3")):
+        said = gradtop("set", "last", "lr=1e-3")
+    assert (said.code, said.out, said.err) == (2, "", "gradtop: quiet-heron: no change: optimizer.lr is already 1e-3\n")
+
+
 def test_an_answer_that_does_not_come_in_time_is_said_and_the_command_waits(gradtop: Gradtop, living: tuple[Run, Grower]) -> None:
     said = gradtop("pause", "last", "--timeout", "0.05")
     assert (said.code, said.out) == (1, "")

@@ -78,6 +78,8 @@ def learning_rate_text(reader: RunReader, changes: Mapping[str, object]) -> str:
         return ""
     if changes.get("schedule.kind") == "constant":
         return f"learning rate now {significant(now)} → {setting_text(lr)}, constant: the schedule ends"
+    if lr == old.optimizer.lr:
+        return ""  # which the worker answers
     found = new_learning_rate(old, apply_overrides(old, [f"optimizer.lr={lr!r}"]), now)
     return f"learning rate {found.scaled_text}: the whole schedule is scaled, its warm-up included"
 
