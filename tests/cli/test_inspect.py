@@ -25,7 +25,7 @@ from gradtop.trainer.record import (
 )
 from gradtop.tui.cli.output import table
 from tests.cli.conftest import Gradtop
-from tests.tui.runs_fixture import NOW, fake_run
+from tests.tui.runs_fixture import NOW, fake_run, living_run
 
 
 def test_ls_prints_the_columns_that_are_asked_for(gradtop: Gradtop, runs: Path) -> None:
@@ -193,6 +193,16 @@ def test_show_and_ls_tell_the_place_in_line_and_what_is_waited_for(gradtop: Grad
     assert json.loads(gradtop("show", "third", "--json").out)["waits"] == {"place": 2, "device": "cpu", "for": [made["first"].id, made["second"].id]}
     assert "in the queue" not in gradtop("show", "first").out
     assert {line.split()[0]: " ".join(line.split()[2:4]) for line in gradtop("ls").out.splitlines()}["third"] == "queued 2"
+
+
+def test_show_tells_how_far_the_preparation_of_the_data_is(gradtop: Gradtop, tmp_path: Path) -> None:
+    run, grower = living_run(tmp_path / "runs")
+    grower.status("starting")
+    found = {"doing": "reading the labels", "done": 900, "of": 3000, "since": 10.0, "at": 19.0}
+    write_status(run, read_status(run)._replace(preparing=found))
+    assert "\n  preparing     reading the labels: 900 of 3\u202f000, 0:21 left (30 %)\n" in gradtop("show", "last").out
+    grower.status("training")
+    assert "preparing" not in gradtop("show", "last").out
 
 
 def test_a_dead_worker_is_shown_dead_with_its_last_words(gradtop: Gradtop, tmp_path: Path) -> None:

@@ -137,6 +137,7 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     from gradtop.trainer.analysis.formatting import age, duration, moment, number, percent, progress, setting_text
     from gradtop.trainer.analysis.newest import newest_status
     from gradtop.trainer.analysis.pace import pace_of
+    from gradtop.trainer.analysis.preparation import preparation_of
     from gradtop.trainer.analysis.table_text import columns_text
     from gradtop.trainer.analysis.text import (
         best_text,
@@ -170,6 +171,8 @@ def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
         yield "warning", clean(status.warning)
     for finding in report(reader).besides_the_ending().findings:
         yield "finding", clean(f"{finding.symbol} {finding.sentence}{f'; {finding.advice}' if finding.advice else ''}", 400)
+    if (preparing := preparation_of(status._replace(state=reader.state))) is not None:
+        yield "preparing", f"{preparing.text}{f' ({progress(preparing.done, preparing.of)})' if preparing.of else ''}"
     if place := waiting(reader):
         yield "queue", queue_text(place.place, waits_for(place.device, [name_of(opened(other)) for other in place.before]))
     if status.steps:
