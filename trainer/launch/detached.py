@@ -32,20 +32,21 @@ def start_worker(run: Run, *, resume: bool = False, server: bool = True) -> None
     _start_worker(run, resume=resume, server=server, told=False)
 
 
-def start_and_hear(run: Run, *, resume: bool = False, server: bool = True) -> Connection | None:
+def start_and_hear(run: Run, *, resume: bool = False, server: bool = True, name: str = "") -> Connection | None:
     """As `start_worker`; returns what the torch server's process closes when the run has ended, None where no such process trains it.
 
-    To be closed. Who waits must look at the run as well, as for one that ends in another way.
+    To be closed. Who waits must look at the run as well, as for one that ends in another way. `name` is that of the torch server, where it
+    was found a moment ago: finding it takes milliseconds.
     """
-    return _start_worker(run, resume=resume, server=server, told=True)
+    return _start_worker(run, resume=resume, server=server, told=True, name=name)
 
 
-def _start_worker(run: Run, *, resume: bool, server: bool, told: bool) -> Connection | None:
+def _start_worker(run: Run, *, resume: bool, server: bool, told: bool, name: str = "") -> Connection | None:
     require_started(code_of_run(run))
     try:
         if not server:
             _start(run, resume=resume, module="gradtop.trainer")
-        elif (connection := _forked(run, resume=resume, told=told)) is not None:
+        elif (connection := _forked(run, resume=resume, told=told, name=name)) is not None:
             return connection
         else:
             _start(run, "--now", resume=resume, module=QUEUE)
@@ -68,10 +69,10 @@ def queue_worker(run: Run, *, resume: bool = False, server: bool = True) -> None
         raise
 
 
-def _forked(run: Run, *, resume: bool, told: bool) -> Connection | None:
+def _forked(run: Run, *, resume: bool, told: bool, name: str) -> Connection | None:
     """The connection, closed unless `told`, if a server that is ready has forked a worker for the run. Raises OSError where the worker refuses the run."""
     try:
-        connection = connect()
+        connection = (connect(name) if name else None) or connect()
         if connection is None:
             return None
         if connection.importing:

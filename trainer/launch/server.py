@@ -45,8 +45,8 @@ class Connection:
 
     def __init__(self, link: socket.socket, name: str, pid: int) -> None:
         self.pid = pid
+        self.name = name
         self.closed = False
-        self._name = name
         self._link = link
         self._heard = b""
 
@@ -86,7 +86,7 @@ class Connection:
     @property
     def importing(self) -> bool:
         """Whether the server is not ready yet, and so forks nothing."""
-        return _recorded(self._name) == (self.pid, "importing")
+        return _recorded(self.name) == (self.pid, "importing")
 
     def receive(self, seconds: float) -> dict[str, Any] | None:
         """The next line; None where the other end closes. Raises OSError or ValueError."""
@@ -158,9 +158,9 @@ def process_state() -> dict[str, Any]:
     }
 
 
-def connect() -> Connection | None:
-    """To the server of this environment; None where none listens. Raises OSError where its directory is unsafe."""
-    name = server_name(worker_environment())
+def connect(name: str = "") -> Connection | None:
+    """To the server of this environment, or of this name; None where none listens. Raises OSError where its directory is unsafe."""
+    name = name or server_name(worker_environment())
     try:
         directory = open_directory()
     except FileNotFoundError:

@@ -44,6 +44,7 @@ class TrialJob(MeasuringJob):
         self.changed = True
         self._name = read_meta(self._run).name or self._run.id
         self._spares: Connection | None = None
+        self._server = ""  # the name of the torch server that was last asked for a spare process
         self._links: dict[int, Connection] = {}  # to the processes of trials, which hang up as these end
         self._starting: set[int] = set()  # trials whose first steps are waited for
         before = context.progress.status.seconds if context.resume else 0.0
@@ -141,9 +142,11 @@ class TrialJob(MeasuringJob):
                     self._ask_for_spare()
 
     def _ask_for_spare(self) -> None:
+        self._server = ""
         if self._spares is not None and (connection := connect()) is not None:
             with connection, contextlib.suppress(OSError):
                 connection.ask_for_spare()
+                self._server = connection.name
 
     def _turn(self) -> bool:
         """Look at the trials that train, start others; whether there is anything left to do."""
@@ -187,7 +190,7 @@ class TrialJob(MeasuringJob):
         resume = watched.reader.state is not RunState.CREATED
         self.record(replace(trial, state=TrialState.TRAINING, started=time.time()))
         try:
-            link = start_and_hear(watched.run, resume=resume, server=self._context.forked)
+            link = start_and_hear(watched.run, resume=resume, server=self._context.forked, name=self._server)
         except (OSError, RecordError) as error:
             require_room(self._run, watched.run)
             self.end(number, TrialState.FAILED, error=str(error))
