@@ -191,6 +191,11 @@ def test_outputs_that_shrink_or_grow_with_depth_are_a_poor_initialization(run: W
     assert run.activations({f"layers.{place}": {STD: [std] + [1.0] * (COUNT - 1)} for place, std in enumerate(stds)}, [2, *STEPS[1:]]).names == names
 
 
+def test_a_head_that_begins_near_zero_has_not_grown_too_much(run: Written) -> None:
+    values = [0.05 * each for each in range(1, COUNT + 1)]
+    assert run.layers({**HEALTHY, "head.weight": {WEIGHT_NORM: values}}, STEPS).report.findings == ()
+
+
 def test_a_head_that_begins_at_zero_is_no_poor_initialization(run: Written) -> None:
     stds = {"a": 1.0, "b": 1.0, "c": 0.5, "head": 0.0}
     assert run.activations({name: {STD: [std] * COUNT} for name, std in stds.items()}, [2, *STEPS[1:]]).report.healthy

@@ -66,6 +66,14 @@ def test_a_loss_that_falls_or_is_low_is_learning(run: Written, losses: list[floa
     assert "not-learning" not in run.steps(losses).knows(**facts).names
 
 
+@pytest.mark.parametrize("level", [2.27, 1.9])
+def test_a_training_loss_that_smoothing_or_mixing_keeps_up_is_no_fault_where_validation_is_good(tmp_path: Path, level: float) -> None:
+    for place, (val_loss, healthy) in enumerate([(1.5, True), (2.29, False)]):
+        run = Written(tmp_path / str(place)).steps(around(level, 600)).knows(constant_loss=LN10).says(steps_per_epoch=50)
+        run.evals([2.295, val_loss + 0.01, val_loss], every=200)
+        assert run.report.healthy is healthy, run.names
+
+
 def test_a_warm_up_is_not_taken_for_a_loss_that_does_not_fall(run: Written) -> None:
     assert "not-learning" not in run.steps(around(LN10, 300), lr=[1e-3 * step / 1000 for step in range(300)]).knows(constant_loss=LN10).names
 

@@ -79,7 +79,7 @@ def at_chance(run: RunHistory) -> Iterator[Finding]:
     if run.loss.late < LEARNED * (run.loss.chance if known else chance) and best.loss > (1 - FALLEN) * chance:
         level = "a constant prediction has" if known else "the training loss began at"
         sentence = f"the validation loss was never better than {significant(best.loss)}, and {level} {significant(chance)}, while the training loss is {significant(run.loss.late)}"
-        advice = "check that training and validation data have the same labels, classes and normalization"
+        advice = "check that training and validation data have the same labels, classes and normalization; if they have, the training set is learnt by heart: more data, or a smaller model"
         yield Finding(Severity.ERROR, "val loss at chance", sentence, advice, {"val_loss": best.loss, "constant_loss" if known else "initial": chance, "loss": run.loss.late}, evals[0].step)
 
 

@@ -17,6 +17,7 @@ ABOVE = ((5, 10.0), (30, 3.0), (0, 1.3))  # in fewer steps than the first, how m
 FEW = 8  # losses, of which the newest tells more than their median
 LOST = 0.5  # of what was gained
 FALLEN = 0.03  # of the loss of a constant prediction
+LEARNED = 0.1  # of that of validation
 GAINED = 0.3
 SOME = 5  # times the steps after which a network shows that it learns
 STILL, LEAST = 0.01, 300  # relative change over a third of the steps, and steps in that third
@@ -77,7 +78,8 @@ def not_learning(run: RunHistory) -> Iterator[Finding]:
     """The training loss is still at the level of a model that has learned nothing.
 
     Threshold: after an epoch (60 to 500 steps at half of the configured lr or more) the mean of the last quarter of the steps is less than 3 % under the
-    loss of the best constant prediction (ln of the number of balanced classes), or under the first loss where that is not known.
+    loss of the best constant prediction (ln of the number of balanced classes), or under the first loss where that is not known; and the newest validation loss is not 10 % under
+    that of a constant prediction, as it may be where label smoothing or mixed images keep the training loss up.
     Source: Karpathy, "A Recipe for Training Neural Networks" (loss at init, input-independent baseline).
     """
     loss = run.loss
@@ -89,11 +91,16 @@ def not_learning(run: RunHistory) -> Iterator[Finding]:
     target = loss.chance if known else loss.initial
     if loss.late < (1 - FALLEN) * target or (loss.now < (1 - 2 * FALLEN) * target):
         return
-    if any(diverged(run)):
+    if any(diverged(run)) or validates(run, 1 - LEARNED):
         return
     level = f"a constant prediction has {significant(target)}" if known else f"it began at {significant(target)}"
     sentence = f"not learning: after {number(run.taken)} steps the training loss is {significant(loss.late)}; {level}"
     yield Finding(Severity.ERROR, "not learning", sentence, why_not(run), {"loss": loss.late, "constant_loss" if known else "initial": target, "steps": run.taken}, run.status.began + 1)
+
+
+def validates(run: RunHistory, share: float) -> bool:
+    """Whether the newest validation loss is under this share of that of a constant prediction."""
+    return bool(run.finite_evals) and run.finite_evals[-1].loss < share * run.val_chance
 
 
 def why_not(run: RunHistory) -> str:
@@ -143,14 +150,14 @@ def spike(run: RunHistory) -> Iterator[Finding]:
 def underfitting(run: RunHistory) -> Iterator[Finding]:
     """Late in training the model has learned little, although the loss still falls.
 
-    Threshold: at 60 % of the planned steps and 300 to 2,500 steps (5 epochs) or more the training loss is still over 70 % of that of a constant prediction.
+    Threshold: at 60 % of the planned steps and 300 to 2,500 steps (5 epochs) or more the training loss is still over 70 % of that of a constant prediction, and so is the validation loss.
     Source: gradtop.
     """
     loss = run.loss
     if loss.chance != loss.chance or not run.planned or run.taken < max(0.6 * run.planned, SOME * run.settled):
         return
     share = loss.late / loss.chance
-    if not 1 - GAINED < share < 1 - FALLEN or any(diverged(run)) or any(model.bounded(run)):
+    if not 1 - GAINED < share < 1 - FALLEN or any(diverged(run)) or any(model.bounded(run)) or validates(run, 1 - GAINED):
         return
     falling = loss.mean_from(0.5, 0.75) - loss.late > STILL * loss.late
     sentence = f"underfitting: the training loss is {significant(loss.late)}, {percent(share)} of a constant prediction's, after {percent(run.taken / run.planned)} of the steps"

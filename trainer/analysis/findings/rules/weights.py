@@ -14,6 +14,7 @@ from gradtop.trainer.record.streams.registry import UPDATE_RATIO, WEIGHT_NORM, o
 
 LARGE, SMALL = 0.1, 1e-5
 GROWN, SHRUNK = 10.0, 1 / 30
+USUAL = 2.0  # times √(outputs): the norm of a matrix whose elements are 1/√(inputs)
 SAME = 1e-7  # relative: less than a float32 keeps of a weight
 FEWEST, STEPS = 3, 60
 
@@ -105,7 +106,7 @@ def not_moving(run: RunHistory) -> Iterator[Finding]:
 def grown(run: RunHistory) -> Iterator[Finding]:
     """The weights of a layer have grown many times over.
 
-    Threshold: the norm of a matrix is 10 times that of its first measurement. A note while the validation loss is at its best, and under half of that of a constant
+    Threshold: the norm of a matrix is 10 times that of its first measurement, and its elements are larger than 2/√(inputs), about four times what PyTorch begins with. A note while the validation loss is at its best, and under half of that of a constant
     prediction: a linear model that begins small must grow.
     Source: torchmortem (norm x 10).
     """
@@ -113,7 +114,8 @@ def grown(run: RunHistory) -> Iterator[Finding]:
     growth = {}
     for parameter in layers.parameters:
         values = layers.track(of_parameter(WEIGHT_NORM, parameter.name)).finite if parameter.is_matrix and parameter.trainable else []
-        if len(values) >= 2 and values[0] > 0:
+        # A head that begins at zero grows without end by its first measurement, and into what is usual.
+        if len(values) >= 2 and values[0] > 0 and values[-1] > USUAL * math.sqrt(parameter.sizes[0]):
             growth[parameter.name] = values[-1] / values[0]
     found = sorted(((times, name) for name, times in growth.items() if times >= GROWN), reverse=True)
     if found:
