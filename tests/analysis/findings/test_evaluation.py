@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from gradtop.trainer.record import RunState
+from gradtop.trainer.record import EventKind, RunState, append_event
 from gradtop.trainer.record.classification import NEWEST, Classification, text_of
 from gradtop.trainer.record.status import this_host
-from tests.analysis.findings.written import LN10, Written, around, falling
+from tests.analysis.findings.written import CONFIG, LN10, Written, around, falling
 
 
 @pytest.fixture
@@ -105,6 +105,24 @@ def test_classes_without_samples_for_validation(run: Written, support: tuple[int
     (run.run.path / NEWEST).write_text(text_of(Classification(support, support, support, step=30, names=("cat", "dog", "pig", "owl"))))
     found = [(each.sentence, each.severity) for each in run.report.findings if each.name == "classes-not-validated"]
     assert found == ([(sentence, severity)] if sentence else [])
+
+
+@pytest.mark.parametrize(("decay", "val_loss", "fires"), [(0.9999, 2.2, True), (0.9, 2.2, False), (0.9999, 0.15, False), (0.0, 2.2, False)])
+def test_an_average_of_the_weights_over_more_steps_than_there_are(tmp_path: Path, decay: float, val_loss: float, fires: bool) -> None:
+    run = Written(tmp_path, f"{CONFIG}[training]\nema = {decay}\n").steps(falling(400)).evals([2.3, val_loss + 0.01, val_loss])
+    assert ("slow-ema" in run.names) == fires
+    if fires:
+        found = run.finding("slow-ema")
+        assert found.sentence.startswith("validation is of an average of the weights over about 10\N{NARROW NO-BREAK SPACE}000 steps, of 400 of the run")
+        assert found.advice.startswith("training.ema=0.9,")
+
+
+def test_classes_that_the_data_were_said_to_lack_before_are_not_said_twice(run: Written) -> None:
+    run.knows(class_counts=[50] * 2)
+    (run.run.path / NEWEST).write_text(text_of(Classification((5, 0), (5, 0), (5, 0), step=30)))
+    assert "classes-not-validated" in [each.name for each in run.report.findings]
+    append_event(run.run, EventKind.ABSENT, part="validation", classes=["1"], total=1)
+    assert "classes-not-validated" not in [each.name for each in run.report.findings]
 
 
 def test_a_tiny_loss_that_doubles_is_a_note(run: Written) -> None:

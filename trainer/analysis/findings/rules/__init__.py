@@ -41,6 +41,7 @@ RULES: tuple[Rule, ...] = (
     evaluation.oscillating,
     evaluation.never_predicted,
     evaluation.not_validated,
+    evaluation.slow_average,
     model.bounded,
     loss.underfitting,
     gradients.vanishing,

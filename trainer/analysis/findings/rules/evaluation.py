@@ -14,6 +14,7 @@ from gradtop.trainer.analysis.findings.rules.loss import diverged as training_di
 from gradtop.trainer.analysis.formatting import duration, number, percent, share, significant
 from gradtop.trainer.analysis.text import some_of
 from gradtop.trainer.metrics import MEAN_IOU
+from gradtop.trainer.record import EventKind
 from gradtop.trainer.record.classification import read_classification
 from gradtop.trainer.record.streams.rollup import mean
 
@@ -83,6 +84,25 @@ def at_chance(run: RunHistory) -> Iterator[Finding]:
         yield Finding(Severity.ERROR, "val loss at chance", sentence, advice, {"val_loss": best.loss, "constant_loss" if known else "initial": chance, "loss": run.loss.late}, evals[0].step)
 
 
+@rule("slow-ema")
+def slow_average(run: RunHistory) -> Iterator[Finding]:
+    """What is evaluated is a moving average of the weights over more steps than the run has: for the most part it is of its first weights.
+
+    Threshold: 1 / (1 - training.ema) is over half of the planned steps, and the newest validation loss over twice the training loss.
+    Source: arithmetic; averages over a hundredth to a tenth of a run are usual.
+    """
+    decay, evals = run.figure("training.ema"), run.finite_evals
+    if not 0 < decay < 1 or not evals or run.begins_trained or not run.planned or run.loss.records < run.settled:
+        return
+    over = 1 / (1 - decay)
+    if over <= run.planned / 2 or not evals[-1].loss > 2 * run.loss.late > 0:
+        return
+    sentence = f"validation is of an average of the weights over about {number(round(over))} steps, of {number(run.planned)} of the run: its loss is {significant(evals[-1].loss)}, the training loss {significant(run.loss.late)}"
+    # An average over a twentieth of the run, rounded as people write it.
+    usual = f"0.{'9' * max(1, round(math.log10(run.planned / 20)))}" if run.planned >= 100 else "0"
+    yield Finding(Severity.WARNING, "EMA over more steps than the run has", sentence, f"training.ema={usual}, or train longer", {"steps": over, "planned": run.planned, "val_loss": evals[-1].loss}, evals[0].step)
+
+
 @rule("class-never-predicted", mode="classes")
 def never_predicted(run: RunHistory) -> Iterator[Finding]:
     """Classes of the validation set are never predicted, while the others are told apart.
@@ -109,11 +129,13 @@ def never_predicted(run: RunHistory) -> Iterator[Finding]:
 def not_validated(run: RunHistory) -> Iterator[Finding]:
     """Classes that are trained on have no samples for validation, which says nothing of them.
 
-    Threshold: one class; a note up to half of the classes. Not for text.
+    Threshold: one class; a note up to half of the classes. Not for text, and not where absent-class says it before training.
     Source: gradtop; a split that was not shuffled, or too few samples for validation.
     """
     found, trained = read_classification(run.reader.run), run.facts.class_counts
     if found is None or len(trained) != found.classes or not sum(found.support) or run.setting("data.kind") == "text":
+        return
+    if any(event["kind"] == EventKind.ABSENT and event.get("part") == "validation" for event in run.reader.rare):
         return
     classes = [each for each, count in enumerate(trained) if count]
     missing = [each for each in classes if not found.support[each]]
