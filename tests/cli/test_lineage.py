@@ -230,6 +230,22 @@ def test_diff_shows_what_differs_side_by_side(gradtop: Gradtop, parent: Run) -> 
     assert found["results"]["a"]["best_val_loss"] == 0.5
 
 
+def test_diff_of_three_runs_has_a_column_for_each(gradtop: Gradtop, parent: Run) -> None:
+    for name, words in (("child", ["lr=1e-4"]), ("sibling", ["epochs=4"])):
+        gradtop("rerun", "base", *words, "--name", name, "--detach")
+    child = next(run for run in list_runs(parent.path.parent) if run.id.endswith("child"))
+    write_status(child, read_status(child)._replace(best_val_loss=0.25))
+    lines = [re.split(r"\s{2,}", line.strip()) for line in gradtop("diff", "base", "child", "sibling").out.splitlines()]
+    assert lines[0] == ["base", "child", "sibling"]
+    rows = {row[0]: row[1:] for row in lines if row[0]}
+    assert rows["lr"] == ["2e-3", "1e-4", "2e-3"]  # of the one that did not change it the value that it has
+    assert rows["epochs"] == ["2", "2", "4"]
+    assert rows["best val loss"] == ["0.5", "0.25 ✓", "–"]
+    one, other = json.loads(gradtop("diff", "base", "child", "sibling", "--json").out)["comparisons"]
+    assert {"schema": 1, **one} == json.loads(gradtop("diff", "base", "child", "--json").out)
+    assert [found["key"] for found in other["config"]] == ["training.epochs"]
+
+
 def test_diff_and_the_screen_tell_the_same_with_what_was_changed_live(gradtop: Gradtop, parent: Run) -> None:
     gradtop("rerun", "base", "lr=1e-4", "--name", "child", "--detach")
     child = list_runs(parent.path.parent)[0]

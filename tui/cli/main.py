@@ -37,7 +37,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("events", "print the events of a run"),
             ("wait", "wait until runs have ended, or a condition holds"),
             ("plot", "plot curves in the terminal or into a file"),
-            ("diff", "compare configurations and results of two runs"),
+            ("diff", "compare configurations and results of runs"),
             ("lineage", "show ancestors and descendants of a run"),
             ("check", "check a configuration before training"),
             ("schedule", "plot the learning-rate schedule of a configuration"),

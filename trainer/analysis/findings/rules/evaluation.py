@@ -88,14 +88,14 @@ def at_chance(run: RunHistory) -> Iterator[Finding]:
 def slow_average(run: RunHistory) -> Iterator[Finding]:
     """What is evaluated is a moving average of the weights over more steps than the run has: for the most part it is of its first weights.
 
-    Threshold: 1 / (1 - training.ema) is over half of the planned steps, and the newest validation loss over twice the training loss.
+    Threshold: 1 / (1 - training.ema) is over twice the planned steps, so that the first weights make up 60 % of it or more, and the newest validation loss over twice the training loss.
     Source: arithmetic; averages over a hundredth to a tenth of a run are usual.
     """
     decay, evals = run.figure("training.ema"), run.finite_evals
     if not 0 < decay < 1 or not evals or run.begins_trained or not run.planned or run.loss.records < run.settled:
         return
     over = 1 / (1 - decay)
-    if over <= run.planned / 2 or not evals[-1].loss > 2 * run.loss.late > 0:
+    if over <= 2 * run.planned or not evals[-1].loss > 2 * run.loss.late > 0:
         return
     sentence = f"validation is of an average of the weights over about {number(round(over))} steps, of {number(run.planned)} of the run: its loss is {significant(evals[-1].loss)}, the training loss {significant(run.loss.late)}"
     # An average over a twentieth of the run, rounded as people write it.
