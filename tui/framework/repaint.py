@@ -23,6 +23,7 @@ Codes = tuple[str, str, str]  # of the attributes, the foreground, the backgroun
 
 PLAIN: Codes = ("", "39", "49")
 ATTRIBUTES = {0: "1", 1: "2", 2: "3", 3: "4", 4: "5", 5: "6", 6: "7", 7: "8", 8: "9", 9: "21", 10: "51", 11: "52", 12: "53"}
+STYLES = 1024  # remembered, and steps from one to another: a frame has some dozens, and an hour's frames bring ever other steps
 SEEN_ON_SPACES = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 9 | 1 << 12  # underline, reverse, strike, double underline, overline
 
 
@@ -132,7 +133,7 @@ def harmless(text: str) -> str:
     return "".join(shown if shown is not None and cell_len(shown) == cells else " " * cells for shown, cells in kept)
 
 
-@lru_cache(4096)
+@lru_cache(STYLES)
 def codes(style: Style, system: ColorSystem) -> Codes:
     """The parameters of SGR for a style."""
     attributes = style._attributes & style._set_attributes  # noqa: SLF001 - Rich names each of them alone
@@ -142,7 +143,7 @@ def codes(style: Style, system: ColorSystem) -> Codes:
     return ";".join(found), foreground, background
 
 
-@lru_cache(4096)
+@lru_cache(STYLES)
 def change(now: Codes, wanted: Codes) -> str:
     """The sequence that leads from one style to another."""
     if now == wanted:
