@@ -187,7 +187,9 @@ class TerminalApp(OrderedKeys):
         super().notify(clean(message, keep_newlines=True), title=clean(title), severity=severity, timeout=timeout, markup=markup)
 
     def on_notify(self, event: Notify) -> None:  # noqa: ARG002 - before Textual's own, which adds this one
-        make_room(self._notifications)
+        gone = make_room(self._notifications)
+        if gone and self._with_toasts is not None:
+            take_down(self._with_toasts, gone)
 
     def _refresh_notifications(self) -> None:
         seen = self._screen_stack[-1] if self._screen_stack else None

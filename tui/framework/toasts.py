@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from textual.notifications import Notifications
@@ -14,19 +15,26 @@ if TYPE_CHECKING:
 SHOWN = 3
 
 
-def make_room(notifications: Notifications) -> None:
-    """Have room for one more: first goes what only informs, and of that what would go next by itself."""
+def make_room(notifications: Notifications) -> list[Notification]:
+    """Have room for one more; returns what gave way: first what only informs, and of that what would go next by itself."""
 
     def worth(each: Notification) -> tuple[bool, float]:
         return each.severity != "information", each.raised_at + each.timeout
 
     waiting = sorted(notifications, key=worth)
-    for each in waiting[: max(0, len(waiting) - SHOWN + 1)]:
+    gone = waiting[: max(0, len(waiting) - SHOWN + 1)]
+    for each in gone:
         del notifications[each]
+    return gone
 
 
-def take_down(screen: Screen[Any]) -> None:
-    """Leave no toasts on a screen that is not seen: Textual (8.2) shows those that still have time on whichever is, and would keep them on each."""
-    for each in screen.children:
-        if isinstance(each, ToastRack) and each.children:
-            each.remove_children()
+def take_down(screen: Screen[Any], gone: Sequence[Notification] | None = None) -> None:
+    """Remove the toasts of these, or all where the screen is not seen, with what holds each of them in its place.
+
+    Textual (8.2) shows those that still have time on whichever screen is seen, and would keep them on each. Of one that gives way it
+    leaves the holder.
+    """
+    for rack in screen.children:
+        if isinstance(rack, ToastRack) and rack.children:
+            names = None if gone is None else {rack._toast_id(each) for each in gone}  # noqa: SLF001
+            rack.remove_children([each for each in rack.children if names is None or each.id in names])

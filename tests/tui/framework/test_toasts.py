@@ -24,6 +24,15 @@ async def test_of_many_toasts_the_newest_few_are_shown_and_those_that_went_leave
         await screen.until(lambda: living() == 2 * SHOWN, "the end of the others")
 
 
+async def test_toasts_that_were_seen_and_gave_way_leave_nothing_behind(tmp_path: Path, training: tuple[Run, object]) -> None:
+    run, _ = training
+    async with piloted(tmp_path, run) as screen:
+        for number in range(MANY):
+            screen.app.notify(f"word {number}.", timeout=LONG)
+            await screen.until(lambda number=number: texts(screen)[-1:] == [f"word {number}."], "the next")  # type: ignore[misc]
+        await screen.until(lambda: living() == 2 * SHOWN, "the end of the others")
+
+
 async def test_what_went_wrong_stands_until_its_time_is_over_however_much_is_said_after_it(tmp_path: Path, training: tuple[Run, object]) -> None:
     run, _ = training
     async with piloted(tmp_path, run) as screen:
@@ -60,5 +69,6 @@ def texts(screen: Piloted) -> list[str]:
 
 def living() -> int:
     """Widgets of toasts that anything holds."""
+    gc.unfreeze()
     gc.collect()
     return sum(isinstance(each, Toast | ToastHolder) for each in gc.get_objects())
