@@ -101,6 +101,6 @@ def test_a_file_that_was_replaced_by_another_is_read_from_its_beginning(tmp_path
 
 
 @pytest.mark.parametrize("step", ["{}", "[1]", '"5"', "null"])
-def test_a_step_that_is_no_number_is_none(step: str) -> None:
-    event = parse_event(f'{{"kind": "epoch", "time": 1.0, "step": {step}}}'.encode())
+def test_a_step_that_is_no_number_is_none(tmp_path: Path, step: str) -> None:
+    event = parse_event(f'{{"kind": "epoch", "time": 1.0, "step": {step}}}'.encode(), make_run(tmp_path))
     assert event == {"kind": "epoch", "time": 1.0}

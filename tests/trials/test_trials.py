@@ -32,6 +32,11 @@ def test_the_last_line_of_a_trial_is_what_it_is(run: Run) -> None:
     assert math.isnan(first.values["loss"])
 
 
+def test_a_command_in_the_error_of_a_trial_finds_its_run_where_it_lies_now(run: Run) -> None:
+    append_trial(run, Trial(3, TrialState.FAILED, run="its-run", error="go on with gradtop resume its-run --runs /before"))
+    assert read_trials(run)[0].error == f"go on with gradtop resume its-run --runs {run.path.parent}"
+
+
 def test_what_is_appended_is_read_once_and_a_torn_line_when_it_is_whole(run: Run) -> None:
     reader = TrialReader(run)
     assert not reader.refresh()

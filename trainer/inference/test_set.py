@@ -12,7 +12,7 @@ from gradtop.trainer.data.nested import ModelInputs
 from gradtop.trainer.inference.trained import open_trained, read_trained
 from gradtop.trainer.launch.forks import find_checkpoint
 from gradtop.trainer.record import EventKind, RecordError, read_meta
-from gradtop.trainer.record.typed import typed
+from gradtop.trainer.record.typed import recorded
 from gradtop.trainer.runtime.control import Stop
 from gradtop.trainer.runtime.device import out_of_memory
 from gradtop.trainer.tasks.task import Score
@@ -34,7 +34,7 @@ def evaluate_test_set(session: Session) -> None:
     except Exception as error:  # noqa: BLE001 - the training is done, whatever becomes of this
         traceback.print_exc()
         why = "out of memory" if out_of_memory(error) else (str(error).strip().splitlines() or [type(error).__name__])[0]
-        session.warn(f"the test set was not evaluated: {why}; gradtop eval {typed(session.run)} --data test does it again")
+        session.warn(f"the test set was not evaluated: {why}; gradtop eval {recorded(session.run)} --data test does it again")
 
 
 def _evaluate(session: Session) -> None:

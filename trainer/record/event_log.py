@@ -16,7 +16,7 @@ class EventLog:
     """
 
     def __init__(self, run: Run, since: int = 0) -> None:
-        self._lines, self._since = LineReader(run.events, BLOCK), since
+        self._run, self._lines, self._since = run, LineReader(run.events, BLOCK), since
 
     @property
     def is_whole(self) -> bool:
@@ -26,4 +26,4 @@ class EventLog:
     def read(self) -> list[tuple[int, Event]]:
         lines = self._lines.read()
         first = self._lines.number - len(lines) + 1
-        return [(number, event) for number, line in enumerate(lines, first) if number > self._since and (event := parse_event(line)) is not None]
+        return [(number, event) for number, line in enumerate(lines, first) if number > self._since and (event := parse_event(line, self._run)) is not None]

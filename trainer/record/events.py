@@ -15,12 +15,14 @@ from typing import Any
 from gradtop.trainer.record import bounds
 from gradtop.trainer.record.files import open_regular
 from gradtop.trainer.record.layout import Run
+from gradtop.trainer.record.typed import placed
 from gradtop.trainer.record.writing import open_to_append
 
 LONGEST = 256 << 10  # bytes of one line; a longer one is not an event of ours
 MOST = 30_000  # lines that are read at a time, the newest
 FIRST_READ = 4 << 20  # of a file that grew large only the end is read
 AT_ONCE = 8 << 20
+SENTENCES = ("message", "reason")  # fields that may name a command
 ANCHOR = 256
 
 Event = Mapping[str, Any]
@@ -143,7 +145,7 @@ class EventReader:
     def __init__(self, run: Run) -> None:
         self.events: deque[Event] = deque(maxlen=KEPT)
         self.rare: deque[Event] = deque(maxlen=KEPT)
-        self._path = run.events
+        self._run, self._path = run, run.events
         self._offset = -1
         self._anchor = b""  # the bytes before the offset: by them a copy of the file is known to be the same
         self._seen = (0, 0)
@@ -175,7 +177,7 @@ class EventReader:
             end = len(data)
         self._offset += end
         self._anchor = (self._anchor + data[max(0, end - ANCHOR) : end])[-ANCHOR:]
-        new = [event for line in data[:end].split(b"\n")[-MOST:] if (event := parse_event(line)) is not None]
+        new = [event for line in data[:end].split(b"\n")[-MOST:] if (event := parse_event(line, self._run)) is not None]
         self.events.extend(new)
         self.rare.extend(event for event in new if event["kind"] not in ROUTINE)
         return new
@@ -195,7 +197,8 @@ class EventReader:
             self._offset += os.pread(descriptor, LONGEST, self._offset).find(b"\n") + 1
 
 
-def parse_event(line: bytes) -> Event | None:
+def parse_event(line: bytes, run: Run) -> Event | None:
+    """The event of a line, where it is one; commands in its sentences find the run where it lies now."""
     if not line.strip() or len(line) > LONGEST:
         return None
     try:
@@ -208,4 +211,6 @@ def parse_event(line: bytes) -> Event | None:
     event["time"] = bounds.positive(event.get("time")) or 0.0
     if not isinstance(event.get("step", 0), int | float):
         del event["step"]
+    if b"gradtop " in line:
+        event |= {name: placed(text, run) for name in SENTENCES if isinstance(text := event.get(name), str)}
     return event

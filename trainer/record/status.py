@@ -18,6 +18,7 @@ from gradtop.trainer.record import bounds
 from gradtop.trainer.record.events import plain
 from gradtop.trainer.record.layout import STATUS, Run
 from gradtop.trainer.record.state import ACTIVE, RunState
+from gradtop.trainer.record.typed import placed
 from gradtop.trainer.record.writing import overwrite, write_atomically
 
 ANY_DEVICE = "auto"  # which one that will be is known when PyTorch is there
@@ -194,7 +195,10 @@ def examine_seen_status(run: Run) -> tuple[Status, str, os.stat_result | None]:
     except bounds.Unreadable as error:
         missing = isinstance(error.__cause__, FileNotFoundError)
         return Status(state=RunState.CREATED if missing else RunState.UNKNOWN), str(error), None
-    return parse_status(found), "", seen
+    status = parse_status(found)
+    if status.error or status.warning:
+        status = status._replace(error=placed(status.error, run), warning=placed(status.warning, run))
+    return status, "", seen
 
 
 def parse_status(found: Mapping[str, Any]) -> Status:

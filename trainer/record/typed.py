@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -33,4 +34,17 @@ def with_runs(words: str, runs: Path) -> str:
 
 def typed(run: Run) -> str:
     """The id of a run, with --runs where it is not in the usual directory."""
-    return with_runs(quote(clean(run.id)), run.path.parent)
+    return with_runs(recorded(run), run.path.parent)
+
+
+def recorded(run: Run) -> str:
+    """The id of a run in a sentence that is recorded: where the directory is, and who looks from where, is known only when it is shown."""
+    return quote(clean(run.id))
+
+
+def placed(sentence: str, run: Run) -> str:
+    """A sentence of a run's records with --runs in its commands on this run, where it lies now; without where it is not needed."""
+    if "gradtop " not in sentence:
+        return sentence
+    commands = re.compile(rf"(gradtop [a-z-]+ ){re.escape(recorded(run))}(?: --runs (?:'[^']*'|[^\s';,]+))?(?![\w-])")
+    return commands.sub(lambda found: found[1] + typed(run), sentence)

@@ -31,7 +31,7 @@ from gradtop.trainer.record.bounds import positive
 from gradtop.trainer.record.place import Location
 from gradtop.trainer.record.run_reader import read_config
 from gradtop.trainer.record.status import READS
-from gradtop.trainer.record.typed import typed
+from gradtop.trainer.record.typed import recorded
 from gradtop.trainer.record.writing import remove_leftovers
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.control import Control, Stop
@@ -257,7 +257,7 @@ def status_before(run: Run) -> Status:
 def require_resumable(job: Job, run: Run) -> None:
     """Raises UserError, with advice, for a job that cannot be resumed."""
     if not job.resumable:
-        raise UserError(f"{job.title} cannot be resumed; start it again: gradtop rerun {typed(run)}")
+        raise UserError(f"{job.title} cannot be resumed; start it again: gradtop rerun {recorded(run)}")
 
 
 def start(job: str) -> Callable[[RunContext], None]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gradtop.trainer.checkpoint.writer import newest_text
 from gradtop.trainer.record import EventKind
-from gradtop.trainer.record.typed import typed
+from gradtop.trainer.record.typed import recorded
 from gradtop.trainer.runtime.errors import NonFinite, NothingLearned, UserError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def check_monitored(session: Session, score: Score) -> None:
     """Raises UserError where code of the user's fails that computes what decides which checkpoint is the best; a resume begins with this evaluation."""
     if fault := score.faults.get(session.scores.monitored.name):
         unsaved = checkpoint_where_stopped(session)
-        kept = unsaved or f"step {session.step} is kept: correct it, and go on with gradtop resume {typed(session.run)}"
+        kept = unsaved or f"step {session.step} is kept: correct it, and go on with gradtop resume {recorded(session.run)}"
         raise UserError(f"{fault}; it is training.monitor, by which the best checkpoint is chosen. {kept[:1].upper()}{kept[1:]}")
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gradtop.trainer.analysis.formatting import setting_text
 from gradtop.trainer.config import to_tables
-from gradtop.trainer.record.typed import typed
+from gradtop.trainer.record.typed import recorded
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.training.class_rows import CLASS_NAMES, numbered_names
 
@@ -79,7 +79,7 @@ def explain_misfit(session: Session, state: State) -> str:
         code = "" if reasons else "the code of the model has changed: "
         reasons.append(f"{code}the model is another ({_several(changed)})")
     what = "; ".join(reasons) or "run.toml or the code of the model has changed"
-    return f"the checkpoint of step {state['step']} does not fit: {what}. Put back what was there, or continue with what is there now: gradtop fork {typed(session.run)}"
+    return f"the checkpoint of step {state['step']} does not fit: {what}. Put back what was there, or continue with what is there now: gradtop fork {recorded(session.run)}"
 
 
 def _without_digests(found: DataFingerprint) -> DataFingerprint:

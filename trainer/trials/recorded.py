@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from gradtop.trainer.record import Run, RunState, bounds
 from gradtop.trainer.record.events import plain
 from gradtop.trainer.record.files import open_seen
+from gradtop.trainer.record.typed import placed
 from gradtop.trainer.record.writing import open_to_append
 
 FILE = "trials.jsonl"
@@ -108,7 +110,7 @@ class TrialReader:
 
     def __init__(self, run: Run) -> None:
         self.trials: tuple[Trial, ...] = ()
-        self._path = run.file(FILE)
+        self._path, self._runs = run.file(FILE), run.path.parent
         self._by_number: dict[int, Trial] = {}
         self._offset = 0
         self._file: tuple[int, int] = (0, 0)
@@ -131,7 +133,7 @@ class TrialReader:
             os.close(descriptor)
         whole = data[: data.rfind(b"\n") + 1]
         self._offset += len(whole)
-        if new := parsed(whole):
+        if new := parsed(whole, self._runs):
             self._by_number |= {number: trial for number, trial in new.items() if number in self._by_number or len(self._by_number) < MOST}
             self.trials = tuple(self._by_number[number] for number in sorted(self._by_number))
         return self.trials is not before and self.trials != before
@@ -148,8 +150,8 @@ def _read(descriptor: int, begin: int, end: int) -> bytes:
     return b"".join(parts)
 
 
-def parsed(data: bytes) -> dict[int, Trial]:
-    """The newest valid line of each trial, by its number."""
+def parsed(data: bytes, runs: Path) -> dict[int, Trial]:
+    """The newest valid line of each trial, by its number; their runs are in this directory."""
     lines: dict[int, list[bytes]] = {}
     for line in data.split(b"\n"):
         digits = line[len(START) : line.find(b",", 0, 40)]
@@ -161,7 +163,7 @@ def parsed(data: bytes) -> dict[int, Trial]:
     found: dict[int, Trial] = {}
     for number, each in lines.items():
         if trial := next((made for line in reversed(each) if (made := _trial(line)) is not None), None):
-            found[number] = trial
+            found[number] = replace(trial, error=placed(trial.error, Run(runs / trial.run))) if trial.error and trial.run else trial
     return found
 
 

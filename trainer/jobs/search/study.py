@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gradtop.trainer.config import Config
 from gradtop.trainer.jobs.search.config import Settings
 from gradtop.trainer.record import Run
-from gradtop.trainer.record.typed import typed
+from gradtop.trainer.record.typed import recorded
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.trials.space import Parameter, Value, grid_point, is_active
 
@@ -62,7 +62,7 @@ class Study:
             directions = [optuna.study.StudyDirection.MAXIMIZE if each.mode == "max" else optuna.study.StudyDirection.MINIMIZE for each in self.objectives]
             names = optuna.study.get_all_study_names(self._storage)
             if resume and run.id not in names and (run.path / "trials.jsonl").exists():
-                raise UserError(f"the storage {self.where} has no study {run.id} any more, which has the trials; restore it, or start another search: gradtop rerun {typed(run)}")
+                raise UserError(f"the storage {self.where} has no study {run.id} any more, which has the trials; restore it, or start another search: gradtop rerun {recorded(run)}")
             self.study = optuna.create_study(
                 storage=self._storage, study_name=run.id, directions=directions, load_if_exists=True, pruner=pruner_of(settings, base)
             )
