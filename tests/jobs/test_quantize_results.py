@@ -41,15 +41,15 @@ def test_the_claim_is_checked_for_size_and_for_speed() -> None:
     )
     said = claim_checked([whole, trial("dynamic_int8", 770.0, 0.7, 1.1)], about)
     assert said == (
-        '"75 % smaller" does not hold, "2–4 times as fast" does not hold: by dynamic_int8 the model is 23 % smaller and 0.70 × as fast at batch size 1, 1.10 × at 8; '
+        '"75 % smaller" does not hold, "2–4 times as fast" does not hold: by dynamic_int8 the file of the weights is 23 % smaller and a prediction 0.70 × as fast at batch size 1, 1.10 × at 8; '
         "91 % of its parameters are in convolutions, which dynamic quantization does not touch"
     )
     assert claim_checked([whole, trial("dynamic_int8", 260.0, 2.5, 3.0)], about).startswith('"75 % smaller" holds, "2–4 times as fast" holds: ')
     assert '"2–4 times as fast" holds at batch size 8 alone' in claim_checked([whole, trial("dynamic_int8", 260.0, 1.5, 3.0)], about)
-    assert headline(Status(result=json.loads(json.dumps(quantize_result([whole, trial("dynamic_int8", 260.0, 1.5, 3.0)], about))))) == "74 % smaller, 3.00 ×"
+    assert headline(Status(result=json.loads(json.dumps(quantize_result([whole, trial("dynamic_int8", 260.0, 1.5, 3.0)], about))))) == "file 74 % smaller, 3.00 ×"
     assert claim_checked([whole], about) == ""
     unknown = claim_checked([whole, trial("dynamic_int8", 260.0, math.nan)], about)
-    assert '"2–4 times as fast" is not known, as no latency could be told: by dynamic_int8 the model is 74 % smaller; 91 %' in unknown
+    assert '"2–4 times as fast" is not known, as no latency could be told: by dynamic_int8 the file of the weights is 74 % smaller; 91 %' in unknown
 
 
 def test_records_are_read_back_and_damaged_ones_passed_over() -> None:

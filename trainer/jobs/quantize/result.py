@@ -63,9 +63,9 @@ def headline(status: Status) -> str:
     if whole is None:
         return ""
     if found is not None and found.latencies:
-        return f"{size_text(smaller_by(found, whole))}, {times_text(max((each.speedup for each in found.latencies if each.speedup > 0), default=0.0))}"
+        return f"file {size_text(smaller_by(found, whole))}, {times_text(max((each.speedup for each in found.latencies if each.speedup > 0), default=0.0))}"
     measured = [each for each in trials if each.method and not each.error]
-    return size_text(max(smaller_by(each, whole) for each in measured)) if measured else ""
+    return f"file {size_text(max(smaller_by(each, whole) for each in measured))}" if measured else ""
 
 
 def lines(reader: RunReader) -> Iterator[tuple[str, str]]:

@@ -124,7 +124,7 @@ def claim_checked(trials: Sequence[QuantizeTrial], about: QuantizeAbout) -> str:
     times = ", ".join(f"{times_text(each.speedup)} {'at' if place else 'as fast at batch size'} {number(each.batch)}" for place, each in enumerate(timed))
     left = [f"{percent(parameters / about.parameters)} of its parameters are in {name}" for name, parameters in about.undynamic if about.parameters and parameters >= MOSTLY * about.parameters][:2]
     why = f"; {' and '.join(left)}, which dynamic quantization does not touch" if left else ""
-    return f"{SIZE_CLAIM} {'holds' if size_holds else 'does not hold'}, {SPEED_CLAIM} {speed}: by {found.method} the model is {size_text(smaller)}{f' and {times}' if times else ''}{why}"
+    return f"{SIZE_CLAIM} {'holds' if size_holds else 'does not hold'}, {SPEED_CLAIM} {speed}: by {found.method} the file of the weights is {size_text(smaller)}{f' and a prediction {times}' if times else ''}{why}"
 
 
 def size_text(smaller: float) -> str:
