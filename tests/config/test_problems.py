@@ -4,6 +4,8 @@ import pytest
 
 from gradtop.trainer.config import Config, ConfigProblems, parse_config, to_tables
 from gradtop.trainer.config.form import check_field
+from gradtop.trainer.config.other_names import OTHER_NAMES
+from gradtop.trainer.config.schema import all_keys
 from tests.config.strategies import problems_of
 
 
@@ -53,6 +55,8 @@ def test_a_wrong_value_is_told_with_what_was_expected_and_what_was_given(line: s
         ("[nonsense]", "nonsense: unknown section; there are: model, init, freeze, data, task, augment, optimizer, schedule, training, monitor, sample"),
         ("lr = 1", "lr: stands outside any section; did you mean optimizer.lr?"),
         ("channels = 1", "channels: stands outside any section; did you mean model.channels or data.channels?"),
+        ("num-workers = 1", "num-workers: unknown key; did you mean data.workers?"),
+        ("[training]\nmax_grad_norm = 1", "training.max_grad_norm: unknown key; did you mean training.clip?"),
         ("trainin = 1", "trainin: unknown key; did you mean training?"),
         ("model = 'cnn'", 'model: must be a table, [model], not "cnn"'),
         ('"\\u001b[31m" = 1', "\x1b[31m: unknown key"),
@@ -227,3 +231,9 @@ def test_arguments_of_other_code_are_plain_numbers() -> None:
     found = to_tables(config)["model"]["arguments"]
     assert found == {"a": 0.0, "b": float("inf"), "c": [0.5], "d": {"e": 1.0}}
     assert {type(each) for each in (found["a"], found["b"], *found["c"], *found["d"].values())} == {float}
+
+
+def test_each_name_of_another_library_leads_to_one_key_that_exists() -> None:
+    names = [name for each in OTHER_NAMES.values() for name in each]
+    assert set(OTHER_NAMES) <= set(all_keys())
+    assert len(names) == len(set(names))

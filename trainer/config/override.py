@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gradtop.trainer.config.other_names import known_as
 from gradtop.trainer.config.problems import ConfigProblems, Problem
 from gradtop.trainer.config.schema import all_keys, find_spec, section, sections, sections_of
 from gradtop.trainer.config.table_entry import entry_path, entry_table, field_key, with_entry
@@ -81,7 +82,7 @@ def full_key(key: str, kinds: Mapping[str, str], job: str = DEFAULT_JOB) -> str:
     if dot and table in {part.name for part in sections_of(job)}:
         raise ConfigProblems([Problem(COMMAND_LINE, key, *unknown_key(table, name, kinds.get(table, "")))])
     names = {known.partition(".")[2]: known for known in keys}
-    suggestion = did_you_mean(key, keys)
+    suggestion = f"did you mean {known}?" if (known := known_as(key, keys)) else did_you_mean(key, keys)
     if not suggestion and (near := did_you_mean(key, names)):
         word = near.removeprefix("did you mean ").removesuffix("?")
         suggestion = f"did you mean {names[word]}?"

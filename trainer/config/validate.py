@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from gradtop.trainer.config.config import Config
 from gradtop.trainer.config.job import settings_of
+from gradtop.trainer.config.other_names import known_as
 from gradtop.trainer.config.problems import ConfigProblems, Problem, cut, printable
 from gradtop.trainer.config.schema import all_keys, find_section, group, section, sections
 from gradtop.trainer.declare import LARGEST, Section
@@ -103,6 +104,8 @@ def unknown_key(table: str, key: str, kind: str) -> tuple[str, str]:
     part = section(table)
     if owners := part.kinds_with(key):
         return f"belongs to {_listed(owners)}; kind is {kind}", ""
+    if known := known_as(f"{table}.{key}", all_keys()):
+        return "unknown key", f"did you mean {known}?"
     elsewhere = [known for known in all_keys() if known.partition(".")[2] == key]
     if len(elsewhere) == 1:
         return "unknown key", f"did you mean {elsewhere[0]}?"
@@ -165,7 +168,8 @@ def _unknown_section(name: str, table: object, file: str) -> Problem:
     elsewhere = [key for key in all_keys() if key.partition(".")[2] == name and name != "kind"]
     if elsewhere:
         return Problem(file, name, "stands outside any section", f"did you mean {' or '.join(elsewhere)}?")
-    return Problem(file, name, "unknown key", did_you_mean(name, [*names, *all_keys()]))
+    known = known_as(name, all_keys())
+    return Problem(file, name, "unknown key", f"did you mean {known}?" if known else did_you_mean(name, [*names, *all_keys()]))
 
 
 def _misplaced_in(name: str, table: Mapping[str, Any], file: str) -> Iterator[Problem]:
