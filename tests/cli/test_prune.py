@@ -54,7 +54,11 @@ def test_a_run_is_pruned_one_amount_is_written_and_used_as_any_checkpoint(gradto
     assert written.out == f"pruned: layer_l1 50 %, written to {found['path']}/checkpoints/step-000016.pt\n"
     evaluated = json.loads(gradtop("eval", "swift-otter", "--json").out)
     assert evaluated["metrics"]["loss"] == pytest.approx(found["trials"][2]["loss"])
-    assert "swift-otter, step 16 (best), pruned: layer_l1 50 %" in gradtop("eval", "swift-otter").out
+    parent = json.loads(gradtop("eval", run.id, "--json").out)
+    assert evaluated["before"] == {"run": run.id, "name": parent["name"], "step": parent["step"], "metrics": parent["metrics"]}
+    told = gradtop("eval", "swift-otter").out
+    assert "swift-otter, step 16 (best), pruned: layer_l1 50 %" in told
+    assert told.splitlines()[-1] == f"before: {parent['name']}, step 16"
     shown = gradtop("show", "swift-otter").out
     assert "pruned: layer_l1 50 %: checkpoints/step-000016.pt; train it on: gradtop fork" in shown
     assert "a mask alone makes no file smaller" in shown
