@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,19 @@ async def test_a_large_plot_fills_the_screen_until_escape(tmp_path: Path) -> Non
         await app.until(lambda: "took" not in app.shown(), "the plot alone")
         await app.press("escape")
         await app.shows("took")
+
+
+async def test_a_directory_of_runs_that_has_gone_is_said_in_place_of_searches(tmp_path: Path) -> None:
+    run, grower = fake_run(tmp_path / "runs", state="done", steps=100)
+    grower.close()
+    async with piloted(tmp_path, run) as app:
+        await app.press("8")
+        await app.shows("No searches in")
+        shutil.rmtree(run.path.parent)
+        await app.until(lambda: app.app.current_mode == "runs", "the list of runs, as there is none to watch")
+        await app.press("8")
+        await app.until(lambda: app.app.current_mode == "search", "the searches")
+        await app.shows("The runs directory was deleted or moved")
 
 
 async def test_a_filter_and_an_order_change_which_trials_are_listed(tmp_path: Path) -> None:
