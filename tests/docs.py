@@ -26,6 +26,7 @@ from gradtop.trainer.metrics import (
 from gradtop.trainer.record.streams.registry import REGISTRY
 from gradtop.tui import keys
 from gradtop.tui.cli import main as cli
+from gradtop.tui.dialogs import overlay
 from gradtop.tui.pages import PAGES
 
 ROOT = Path(__file__).parents[1]
@@ -126,12 +127,19 @@ def findings() -> str:
     return "\n".join(lines) + "\n"
 
 
+def overlay_keys() -> str:
+    """Those of the overlay alone."""
+    lines = ["| key | what it does |", "|---|---|"]
+    return "\n".join([*lines, *(f"| `{key.name}` | {key.help} |" for key in overlay.OWN)]) + "\n"
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "modes": modes,
     "commands": commands,
     "pages": pages,
     "command_reference": command_reference,
     "keys": keys.markdown,
+    "overlay_keys": overlay_keys,
     "streams": streams,
     "metrics": metrics,
     "added_metrics": added_metrics,

@@ -49,6 +49,8 @@ OWN = (
     Key("question_mark", "screen.help", "overlay.help", "help", "Show this help."),
 )
 
+IN_LINE = frozenset({"overlay.filter", "overlay.hide", "overlay.help"})  # named below the charts
+
 
 class Overlay(Dialog[None], ChartActions):
     """Loss, validation loss and accuracy of the runs, or the metrics whose names match what is typed; read in the poll thread.
@@ -234,7 +236,8 @@ class Overlay(Dialog[None], ChartActions):
 
     def _keys(self, width: int) -> str:
         """As many of its keys as fit, with what closes it."""
-        told = ["/ metrics", "? help", "m hide", f"{keys.name('next')} chart", *(f"{keys.in_bar(row)} {row.spare}" for row in keys.KEYS if row.spare and row.id.startswith(OF_CHARTS))]
+        own = [f"{row.name} {row.label}" for row in OWN if row.id in IN_LINE]
+        told = [*own, f"{keys.name('next')} chart", *(f"{keys.in_bar(row)} {row.spare}" for row in keys.KEYS if row.spare and row.id.startswith(OF_CHARTS))]
         while told and len("  ".join((*told, CLOSES))) > width:
             told.pop()
         return "  ".join((*told, CLOSES))
