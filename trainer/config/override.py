@@ -9,7 +9,7 @@ from gradtop.trainer.config.other_names import known_as
 from gradtop.trainer.config.problems import ConfigProblems, Problem
 from gradtop.trainer.config.schema import all_keys, find_spec, section, sections, sections_of
 from gradtop.trainer.config.table_entry import entry_path, entry_table, field_key, with_entry
-from gradtop.trainer.config.validate import did_you_mean, unknown_key
+from gradtop.trainer.config.validate import nearest, unknown_key
 from gradtop.trainer.fields.spec import SectionSpec
 from gradtop.trainer.fields.text import parse_entry, parse_text
 from gradtop.trainer.job import DEFAULT_JOB, job_names
@@ -82,11 +82,8 @@ def full_key(key: str, kinds: Mapping[str, str], job: str = DEFAULT_JOB) -> str:
     if dot and table in {part.name for part in sections_of(job)}:
         raise ConfigProblems([Problem(COMMAND_LINE, key, *unknown_key(table, name, kinds.get(table, "")))])
     names = {known.partition(".")[2]: known for known in keys}
-    suggestion = f"did you mean {known}?" if (known := known_as(key, keys)) else did_you_mean(key, keys)
-    if not suggestion and (near := did_you_mean(key, names)):
-        word = near.removeprefix("did you mean ").removesuffix("?")
-        suggestion = f"did you mean {names[word]}?"
-    raise ConfigProblems([Problem(COMMAND_LINE, key, "unknown key", suggestion)])
+    meant = known_as(key, keys) or nearest(key, keys) or names.get(nearest(key, names), "")
+    raise ConfigProblems([Problem(COMMAND_LINE, key, "unknown key", f"did you mean {meant}?" if meant else "")])
 
 
 def _kind_keys() -> set[str]:

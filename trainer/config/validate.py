@@ -93,10 +93,15 @@ def shown(value: object) -> str:
     return cut(text, 60)
 
 
+def nearest(word: str, candidates: Iterable[str]) -> str:
+    """The candidate that is spelt most like the word, or "" where none is near."""
+    return next(iter(difflib.get_close_matches(word[:80], list(candidates), n=1, cutoff=0.6)), "")
+
+
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     """A suggestion, or "" where nothing is near."""
-    near = difflib.get_close_matches(word[:80], list(candidates), n=1, cutoff=0.6)
-    return f"did you mean {near[0]}?" if near else ""
+    near = nearest(word, candidates)
+    return f"did you mean {near}?" if near else ""
 
 
 def unknown_key(table: str, key: str, kind: str) -> tuple[str, str]:
