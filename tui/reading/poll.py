@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 TICK = 0.5
 SLOWEST = 4.0  # times as long between two looks, where the screen would cost more than its share
 SHARE = 0.015  # of one core, for reading and drawing while a run goes on
-SPARE = 0.5  # cores: with fewer idle ones it looks half as often, as each time it takes one from the training
+SPARE = 0.5  # cores: with fewer idle ones it looks half as often, as each time it takes one from the training,
+SHARE_BUSY = SHARE / 2  # and may cost half as much: threads of a training that wait for each other all wait for the one whose core it takes
 RATE = 500.0  # bytes a second to the terminal, meanwhile
 TICK_ENDED = 1.0
 TICK_WAITING = 0.05
@@ -188,8 +189,9 @@ class Poll:
 
     def _pause(self) -> float:
         """How long to rest, by what the last look and its drawing took: the training needs the cores."""
-        spent, self._spent = self._spent / SHARE, 0.0
-        least, most = self._interval if self._idle_cores() >= SPARE else 2 * self._interval, SLOWEST * self._interval
+        has_spare = self._idle_cores() >= SPARE
+        spent, self._spent = self._spent / (SHARE if has_spare else SHARE_BUSY), 0.0
+        least, most = self._interval if has_spare else 2 * self._interval, SLOWEST * self._interval
         if self._answering:
             self._answering -= 1
             self._written = 0

@@ -15,6 +15,7 @@ from gradtop.tui.reading.poll import (
     LEASE_EVERY,
     RATE,
     SHARE,
+    SHARE_BUSY,
     SLOWEST,
     TICK,
     TICK_ENDED,
@@ -318,6 +319,9 @@ def test_a_screen_that_costs_more_than_its_share_looks_less_often_but_never_seld
     assert pauses[3:6] == [SLOWEST * TICK] * 3  # bytes that one rest does not make up for count for the next ones, but not for ever
     watcher.idle = 0.1  # the training wants them all
     assert watcher.poll.tick() == 2 * TICK
+    grower.grow()
+    watcher.poll.spend(2.5 * TICK * SHARE_BUSY)
+    assert 2.5 * TICK <= watcher.poll.tick() < SLOWEST * TICK
 
 
 def test_beside_a_training_that_wants_the_cores_a_mode_that_was_opened_looks_once_at_once_and_then_half_as_often(runs: Path) -> None:
