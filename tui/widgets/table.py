@@ -13,7 +13,7 @@ from textual.strip import Strip
 
 from gradtop.tui import keys
 from gradtop.tui.widgets.cells import Cells, repaint
-from gradtop.tui.widgets.columns import STYLES, TONE, TONES, Cell, Columns, TableColumn, put
+from gradtop.tui.widgets.columns import STYLES, TONE, TONES, Cell, Columns, Piece, TableColumn, put
 from gradtop.tui.widgets.filtering import Filtering
 from gradtop.tui.widgets.rows import RowCursor
 from gradtop.tui.widgets.tones import cursor_style, tone_styles
@@ -85,6 +85,7 @@ class Table(Filtering, can_focus=True, inherit_bindings=False):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._columns, self._empty, self._filters = Columns(columns), empty, filters
+        self._more: Sequence[Sequence[Piece]] = ()
         self._rows = RowCursor()
         self._filter.hint = hint
         self._cells: Callable[[str], Sequence[Cell]] = lambda _key: ()
@@ -115,10 +116,10 @@ class Table(Filtering, can_focus=True, inherit_bindings=False):
         if self._columns.set(columns):
             self.redraw()
 
-    def set_empty(self, sentence: str) -> None:
-        """What is said where there are no rows: what will come, and which key brings it."""
-        if sentence != self._empty:
-            self._empty = sentence
+    def set_empty(self, sentence: str, more: Sequence[Sequence[Piece]] = ()) -> None:
+        """What is said where there are no rows: what will come, and which key brings it; and in lines below that, `more`."""
+        if (sentence, more) != (self._empty, self._more):
+            self._empty, self._more = sentence, more
             self._draw()
 
     def set_sorted(self, sort: str, *, descending: bool = False) -> None:
@@ -298,8 +299,9 @@ class Table(Filtering, can_focus=True, inherit_bindings=False):
             rows.append(row)
         if not self.keys:
             sentence = self._problem or f"nothing matches “{self.filter}”: esc shows all" if self.filter else self._empty
-            rows.append(Cells(width))
-            put(rows[-1], 1, width - 2, [(sentence, "muted")])
+            for line in ([(sentence, "muted")], *(() if self.filter else self._more)):
+                rows.append(Cells(width))
+                put(rows[-1], 1, width - 2, line)
         rows += [Cells(width) for _ in range(height - len(rows))]
         if self._rows.overflows:
             for line in self._rows.thumb():

@@ -121,7 +121,7 @@ class Runs(ModeScreen):
             self.set_focus(self.table)
         self._rows = rows = {row.run.id: row for row in part.rows}
         self._known = part.known
-        self.table.set_empty(empty_list_text(self.gradtop.runs, part.trouble))
+        self.table.set_empty(*empty_list_text(self.gradtop.runs, part.trouble))
         watched = self.gradtop.watched
         if not self._placed and part.rows:
             self._placed = True

@@ -25,14 +25,24 @@ from gradtop.tui.widgets.columns import Cell, Piece
 ROWS = 3
 WATCHED = " ◂"
 MARKED = "= "
+# How a first run is started: the command, whether it takes --runs, and what it does.
+COMMANDS = (
+    ("gradtop new digits", False, "write digits.toml, a commented configuration"),
+    ("gradtop train digits.toml", True, "train it in the background"),
+    ("gradtop new --help", False, "the same for images, tables, text, your own code"),
+    ("gradtop doctor", True, "see what is installed, and the GPUs"),
+)
+WAY = max(len(command) for command, _, _ in COMMANDS)
 PINNED = "◆ "
 
 
-def empty_list_text(runs: Path, trouble: str) -> str:
-    """Why the list is empty: nothing was started yet, or `trouble` with the directory."""
+def empty_list_text(runs: Path, trouble: str) -> tuple[str, Sequence[TextLine]]:
+    """Why the list is empty: nothing was started yet, and how to begin; or `trouble` with the directory."""
     if trouble:
-        return clean(trouble, 400)
-    return f"No runs yet. {keys.name('mode.tune')} starts one, or: {with_runs('gradtop new digits && gradtop train digits.toml', runs)}"
+        return clean(trouble, 400), ()
+    ways = [(keys.name("mode.tune"), "a form with every setting and its default")]
+    ways += [(with_runs(command, runs) if starts else command, what) for command, starts, what in COMMANDS]
+    return "No runs yet. How to start one:", ((), *([(f"  {way:<{WAY}}  ", "text"), (what, "muted")] for way, what in ways))
 
 
 def shown_name(row: RunRow) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from gradtop.trainer.record import Inbox, read_meta, read_status, write_meta, write_status
+from gradtop.tui.cli.main import parser_for
 from gradtop.tui.screens.overview.screen import Overview
 from gradtop.tui.screens.runs.screen import Runs
+from gradtop.tui.screens.runs.text import COMMANDS
 from tests.tui.piloting import piloted
 from tests.tui.runs_fixture import NOW, fake_run
 from tests.tui.screens.runs.family import Family, go, opened, order
@@ -77,10 +80,22 @@ async def test_where_the_directory_has_gone_or_cannot_be_read_that_is_said(
         await screen.shows("The runs directory cannot be read (Permission denied): ")
 
 
-async def test_an_empty_list_names_the_command_that_starts_a_run_there(tmp_path: Path) -> None:
+async def test_an_empty_list_names_the_commands_that_start_a_run_there(tmp_path: Path) -> None:
     async with piloted(tmp_path, None, mode="runs", size=(240, 24)) as screen:
         await screen.shows("No runs yet.")
-        await screen.shows(f"gradtop new digits && gradtop train digits.toml --runs {screen.app.runs}")
+        await screen.shows("gradtop new digits ")
+        await screen.shows(f"gradtop train digits.toml --runs {screen.app.runs}  train it in the background")
+        await screen.press("slash", *"heron")
+        await screen.shows("nothing matches “heron”")
+        assert "gradtop new" not in screen.shown()
+
+
+@pytest.mark.parametrize(("words", "takes_runs"), [(command.split()[1:], takes_runs) for command, takes_runs, _ in COMMANDS])
+def test_a_command_that_an_empty_list_names_is_there(words: list[str], takes_runs: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    command, *arguments = words
+    with pytest.raises(SystemExit, match="0") if "--help" in arguments else nullcontext():
+        parser_for(command).parse_args([*arguments, *(["--runs", "there"] if takes_runs else [])])
+    assert not capsys.readouterr().err
 
 
 async def test_live_rows_follow_their_runs(tmp_path: Path, family: Family) -> None:
@@ -129,7 +144,7 @@ async def test_y_copies_the_path_of_the_row(tmp_path: Path, family: Family) -> N
 
 async def test_an_empty_list_says_how_to_start_a_run(tmp_path: Path, runs: Path) -> None:
     async with piloted(tmp_path, None, mode="runs") as screen:
-        await screen.shows("6 starts one, or: gradtop new digits && gradtop train digits.toml")
+        await screen.shows("6                          a form with every setting and its default")
         for key in ("enter", "r", "a", "n", "d", "s"):
             await screen.press(key)
         assert screen.app.screen is screen.mode
