@@ -299,9 +299,10 @@ class Table(Filtering, can_focus=True, inherit_bindings=False):
             rows.append(row)
         if not self.keys:
             sentence = self._problem or f"nothing matches “{self.filter}”: esc shows all" if self.filter else self._empty
-            for line in ([(sentence, "muted")], *(() if self.filter else self._more)):
+            said: list[Sequence[Piece]] = [[(sentence, "muted")], *(() if self.filter else self._more)]
+            for pieces in said:
                 rows.append(Cells(width))
-                put(rows[-1], 1, width - 2, line)
+                put(rows[-1], 1, width - 2, pieces)
         rows += [Cells(width) for _ in range(height - len(rows))]
         if self._rows.overflows:
             for line in self._rows.thumb():
