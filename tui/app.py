@@ -34,6 +34,7 @@ FULL = Capabilities()
 OVERVIEW = keys.MODES[0].name
 
 REMEMBERED = ("overview", "parameters", "gradients", "weights", "schedule")
+WITHOUT_A_RUN = frozenset({"runs", "search", "tune"})  # modes that show something where no run is watched
 
 
 class GradtopApp(CommandingApp):
@@ -160,6 +161,9 @@ class GradtopApp(CommandingApp):
     # Modes
 
     def action_mode(self, mode: str) -> None:
+        if self.watched is None and mode not in WITHOUT_A_RUN and (run := self._under_the_cursor()) is not None:
+            self.watch_run(run, mode)
+            return
         if mode == OVERVIEW:
             mode = self.front
         if mode == self.current_mode:
@@ -171,6 +175,12 @@ class GradtopApp(CommandingApp):
         self.switch_mode(mode)
         if mode in REMEMBERED:
             self.remember("mode", mode)
+
+    def _under_the_cursor(self) -> Run | None:
+        """The run that keys act on in the list of runs."""
+        screen = self.screen_stack[0]
+        target = screen.target() if self.current_mode == "runs" and isinstance(screen, ModeScreen) else None
+        return target.run if target is not None else None
 
     def _shows_watched(self, mode: str) -> bool:
         """Whether a mode that was visited stands as it will be shown, not with what another run had."""

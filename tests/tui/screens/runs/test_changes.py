@@ -80,7 +80,8 @@ async def test_deleting_the_watched_run_is_no_accident(tmp_path: Path, family: F
         assert screen.app.watched is None
         assert "was deleted" not in screen.shown()
         await screen.press("1")
-        await screen.shows("No run is selected")
+        await screen.until(lambda: screen.app.current_mode == "overview", "the Overview")
+        await screen.until(lambda: screen.app.watched not in {None, family.died}, "the run that the cursor stood on")
 
 
 async def test_a_run_that_came_to_life_meanwhile_is_not_deleted(tmp_path: Path, family: Family, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,6 +110,20 @@ async def test_live_rows_follow_their_runs(tmp_path: Path, family: Family) -> No
         await screen.shows("new-moth")
 
 
+@pytest.mark.parametrize(("key", "mode"), [("1", "overview"), ("3", "gradients"), ("9", "system")])
+async def test_where_none_is_watched_the_key_of_a_mode_watches_the_run_under_the_cursor(tmp_path: Path, family: Family, key: str, mode: str) -> None:
+    async with piloted(tmp_path, None, mode="runs") as screen:
+        await opened(screen)
+        await go(screen, family.died)
+        await screen.press("6")
+        await screen.until(lambda: screen.app.current_mode == "tune", "the form")
+        assert screen.app.watched is None  # the form needs none
+        await screen.press("7", key)
+        await screen.until(lambda: screen.app.current_mode == mode, mode)
+        assert screen.app.watched == family.died
+        await screen.shows("grey-lynx")
+
+
 async def test_enter_watches_the_run(tmp_path: Path, family: Family) -> None:
     async with piloted(tmp_path, family.training, mode="runs") as screen:
         await opened(screen)
