@@ -124,3 +124,20 @@ def test_where_a_resume_begins_is_said_of_a_fork_too_that_has_no_checkpoint_yet(
     assert newest_text(run) == "there is no checkpoint, and a resume begins anew"
     run.origin.write_bytes(b"weights")
     assert newest_text(run) == "there is no checkpoint, and a resume begins at the checkpoint that the run was forked from"
+
+
+def test_a_checkpoint_that_is_due_just_after_the_run_was_moved_is_written_there(run: Run, stream: StreamWriter, tmp_path: Path) -> None:
+    problems: list[str] = []
+    own = CheckpointWriter(run, stream, 1, problems.append)
+    submit(own, 1)
+    assert own.finish() is None  # the writer of streams has looked for the run, and does so again in two seconds
+    moved = Run(tmp_path / "elsewhere")
+    run.path.rename(moved.path)
+
+    submit(own, 2)
+
+    assert own.finish() is None
+    own.close()
+    assert problems == []
+    assert checkpoint.saved_steps(moved.checkpoints)[-1] == 2
+    assert not events(moved, "warning")

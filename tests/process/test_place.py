@@ -19,7 +19,8 @@ Start = Callable[..., Worker]
 
 def test_a_run_that_is_moved_goes_on_where_it_is_now_and_no_record_is_lost(tmp_path: Path, start: Start) -> None:
     run = make_run(tmp_path / "runs")
-    worker = start(run, log=tmp_path / "log")
+    log = tmp_path / "log"
+    worker = start(run, log=log)
     wait_for_step(run, 20)
     moved = Run(tmp_path / "elsewhere" / "another-name")
     moved.path.parent.mkdir()
@@ -31,7 +32,8 @@ def test_a_run_that_is_moved_goes_on_where_it_is_now_and_no_record_is_lost(tmp_p
     send(moved, "stop")
     assert worker.wait() == 0
     status = read_status(moved)
-    assert status.state == "stopped"
+    assert (status.state, status.warning, status.dropped) == ("stopped", "", 0)
+    assert "could not" not in log.read_text()
     assert saved_steps(moved.checkpoints)[-1] == status.step
     assert [int(row[0]) for row in rows(moved, "steps")] == list(range(1, status.step + 1))
     assert not run.path.exists()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gradtop.trainer.record import Column, Run, Status, StreamWriter
+from gradtop.trainer.record import Column, Run, Status, StreamWriter, read_status
 from tests.record.support import COLUMNS, make_run, read
 from tests.support import wait_until
 
@@ -215,3 +215,28 @@ def test_an_event_that_cannot_be_told_does_not_end_the_writing(tmp_path: Path) -
     assert writer.close()
     assert writer.dropped == 1
     assert read(run).count == 1
+
+
+def test_what_is_written_first_after_a_move_is_written_there_and_nothing_is_said_to_be_lost(tmp_path: Path) -> None:
+    """Until the next look for the run directory only what is written now shows that it was moved."""
+    run = make_run(tmp_path)
+    writes: list[Callable[[StreamWriter], None]] = [
+        lambda writer: writer.status(Status(step=3)),
+        lambda writer: writer.open("late", COLUMNS),
+        lambda writer: writer.event("warning", message="text"),
+        lambda writer: writer.replace("classes.json", lambda: "{}"),
+    ]
+    for number, first in enumerate(writes):
+        lost: list[str] = []
+        writer = StreamWriter(run, on_loss=lost.append)
+        writer.flush()  # it has looked
+        Path(run.where).rename(tmp_path / f"moved {number}")
+
+        first(writer)
+
+        assert writer.close()
+        assert (lost, writer.dropped) == ([], 0)
+        run = Run(tmp_path / f"moved {number}")
+    assert read_status(run).step == 3
+    assert len(list(run.streams.glob("late.*.json"))) == 1
+    assert {"events.jsonl", "classes.json"} <= {path.name for path in run.path.iterdir()}

@@ -113,11 +113,8 @@ class CheckpointWriter:
             self._prune(self.newest)
 
     def _write(self, state: State, saved: Saved) -> OSError | None:
-        folder = self._run.checkpoints
         try:
-            restore_folder(self._run, folder)
-            # The records up to this step first: after a kill the stream must have no gap before the checkpoint.
-            path = checkpoint.save(folder, state, saved, before_rename=self._writer.flush)
+            path = self._save(state, saved)
             self._unverified = None if self._verified else self._verify(path, state)
         except Exception as error:  # noqa: BLE001 - whatever it was, training goes on and the person is told
             self._warn(saved.step, f"checkpoint of step {saved.step} not written ({_why(error)}); {newest_text(self._run)}")
@@ -134,6 +131,19 @@ class CheckpointWriter:
                 self._problem("")
             self._warned = False
         return None
+
+    def _save(self, state: State, saved: Saved) -> Path:
+        """Raises OSError."""
+        where = self._run.where
+        try:
+            restore_folder(self._run, self._run.checkpoints)
+            # The records up to this step first: after a kill the stream must have no gap before the checkpoint.
+            return checkpoint.save(self._run.checkpoints, state, saved, before_rename=self._writer.flush)
+        except FileNotFoundError:
+            self._writer.look()
+            if self._run.where == where:
+                raise
+            return checkpoint.save(self._run.checkpoints, state, saved, before_rename=self._writer.flush)
 
     def _prune(self, step: int) -> bool:
         """Whether all went well."""

@@ -6,7 +6,7 @@ import struct
 import time as clock
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from gradtop.trainer.record.layout import Run
 from gradtop.trainer.record.place import Location, LocationTracker
@@ -14,6 +14,8 @@ from gradtop.trainer.record.streams.registry import Column
 from gradtop.trainer.record.streams.segment_writer import SegmentWriter, ShortWrite
 
 TRY_AGAIN_AFTER = 1.0
+
+Written = TypeVar("Written")
 
 Row: TypeAlias = tuple[float, ...]  # step, time, values
 
@@ -54,14 +56,14 @@ class OpenStreams:
         self._streams[opening.stream] = opening
         self.append(opening.stream, [])  # its schema is there as soon as the stream is declared
 
-    def where_it_is(self, write: Callable[[], object]) -> None:
+    def where_it_is(self, write: Callable[[], Written]) -> Written:
         """Write a file of the run, again where the run directory was moved. Raises OSError."""
         try:
-            write()
+            return write()
         except FileNotFoundError:
             if self._find() is not Location.MOVED:
                 raise
-            write()
+            return write()
 
     @staticmethod
     def _end(opening: Opening) -> None:
@@ -91,14 +93,16 @@ class OpenStreams:
         if now < opening.try_at:
             raise OSError("its segment could not be created")
         opening.try_at = now + TRY_AGAIN_AFTER
-        opening.writer = SegmentWriter(
-            self.run,
-            opening.stream,
-            opening.columns,
-            first_step=opening.first_step,
-            extra=opening.extra,
-            rollup=opening.rollup,
-            rank=self.rank,
+        opening.writer = self.where_it_is(
+            lambda: SegmentWriter(
+                self.run,
+                opening.stream,
+                opening.columns,
+                first_step=opening.first_step,
+                extra=opening.extra,
+                rollup=opening.rollup,
+                rank=self.rank,
+            )
         )
         return opening.writer
 

@@ -160,6 +160,11 @@ class StreamWriter:
             self._wake.set()
             return self._written.wait_for(lambda: self._answered >= requested, timeout)
 
+    def look(self) -> None:
+        """Look now whether the run directory was moved, for somebody else who did not find it."""
+        self._look_due = 0.0
+        self.flush()
+
     def close(self, timeout: float = 5.0) -> bool:
         """Write what is queued and end the thread; False if that takes more than `timeout` seconds. May be called again."""
         until = clock.monotonic() + timeout
@@ -291,7 +296,8 @@ class StreamWriter:
             self._lose(1, reason_of(error))
 
     def _write_status(self) -> None:
+        status = self._status.popleft()
         try:
-            write_status(self.run, self._status.popleft()._replace(dropped=self.dropped))
+            self._streams.where_it_is(lambda: write_status(self.run, status._replace(dropped=self.dropped)))
         except OSError as error:
             self._lose(0, reason_of(error))
