@@ -98,6 +98,28 @@ def test_several_objectives_have_optunas_front_and_importances_each(tmp_path: Pa
     assert set(found["fanova"]) == {"loss", "seconds"}
 
 
+def test_an_objective_that_is_to_be_high_has_the_importances_of_reaching_high_values(tmp_path: Path) -> None:
+    ours, mirrored = (study_in(tmp_path / name, sampler="random", objectives=names) for name, names in (("high", ("accuracy", "seconds")), ("low", ("loss", "seconds"))))
+    for _ in range(40):
+        for study, sign in ((ours, -1), (mirrored, 1)):
+            trial, params = study.ask() or pytest.fail("no trial")
+            # The learning rate alone decides what is good, dropout how bad the bad ones are.
+            distance = abs(math.log10(float(params["optimizer.lr"])) + 2)
+            study.tell(trial.number, [sign * (distance if distance < 0.3 else 1 + 10 * float(params["model.dropout"])), 1.0], "complete")
+    (found, _), (expected, _) = ours.importances(), mirrored.importances()
+    assert found["ped_anova"]["accuracy"] == pytest.approx(expected["ped_anova"]["loss"])
+    assert next(iter(found["ped_anova"]["accuracy"])) == "optimizer.lr"
+
+
+def test_pruned_trials_do_not_count_among_those_that_importances_require(tmp_path: Path) -> None:
+    ours = study_in(tmp_path / "run", sampler="random")
+    for number in range(8):
+        trial, params = ours.ask() or pytest.fail("no trial")
+        ours.report(trial, score(params), 1)
+        ours.tell(trial.number, [score(params)], "complete" if number < 3 else "pruned")
+    assert ours.importances() == ({}, "importances require 4 completed trials")
+
+
 def test_a_resumed_study_draws_nothing_again(tmp_path: Path) -> None:
     drawn = []
     for resume in (False, True, True):

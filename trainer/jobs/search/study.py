@@ -150,8 +150,9 @@ class Study:
 
     def importances(self) -> tuple[dict[str, dict[str, dict[str, float]]], str]:
         """Shares by parameter, by objective, by evaluator; and why there are none."""
-        complete = [trial for trial in self.frozen() if trial.state.is_finished() and trial.values]
-        if len(complete) < FEWEST:
+        # A pruned trial has a value too, that of its last evaluation, but no evaluator takes it.
+        complete = sum(trial.state is self._optuna.trial.TrialState.COMPLETE for trial in self.frozen())
+        if complete < FEWEST:
             return {}, f"importances require {FEWEST} completed trials"
         evaluators: dict[str, Any] = {PARZEN: self._optuna.importance.PedAnovaImportanceEvaluator}
         if find_spec("sklearn") is not None:
@@ -160,7 +161,9 @@ class Study:
         why = ""
         for name, evaluator in evaluators.items():
             for place, objective in enumerate(self.objectives):
-                target = (lambda trial, place=place: trial.values[place]) if len(self.objectives) > 1 else None
+                # PED-ANOVA asks what the lowest tenth has in common, whatever the direction of the study, where it is told of a target.
+                sign = -1 if name == PARZEN and objective.mode == "max" else 1
+                target = (lambda trial, place=place, sign=sign: sign * trial.values[place]) if len(self.objectives) > 1 else None
                 try:
                     with self.stored():
                         shares = self._optuna.importance.get_param_importances(self.study, evaluator=evaluator(), target=target)
