@@ -33,7 +33,8 @@ def test_a_distribution_is_read_as_it_is_written(written: object, expected: Para
 @pytest.mark.parametrize(
     ("written", "sentence"),
     [("uniform(1, 2)", "must be log"), ("log(0, 1)", "above 0"), ("float(2, 1)", "above its high end"), ("int(1.5, 2)", "integers"), ("float(1)", "two numbers"),
-     ("float(0, inf)", "finite"), ("log(1, 2, step=1)", "no step"), ("float(0, 1, q=2)", "unknown argument 'q'"), ("choice()", "at least one"), (3, "must be log")],
+     ("float(0, inf)", "finite"), ("log(1, 2, step=1)", "no step"), ("float(0, 1, q=2)", "unknown argument 'q'"), ("choice()", "at least one"), (3, "must be log"),
+     ("float(0, 1) if optimizer.kind = sgd", "if KEY == VALUE`, not 'float")],
 )  # fmt: skip
 def test_what_is_no_distribution_is_refused_with_a_sentence(written: object, sentence: str) -> None:
     with pytest.raises(NotASpace, match=sentence):

@@ -22,7 +22,7 @@ from gradtop.trainer.job import DEFAULT_JOB
 Value = float | int | bool | str
 WRITTEN = "log(low, high), float(low, high), int(low, high) or choice(a, b, …), with step=S (not for log), points=N and an optional `if KEY == VALUE`"
 _FORM = re.compile(r"\s*(log|float|int|choice)\s*\((.*)\)\s*", re.DOTALL)
-_CONDITION = re.compile(r"(.*\))\s+if\s+([\w.]+)\s*(==|in)\s*(.+)", re.DOTALL)
+_CONDITION = re.compile(r"(.*\))\s+if\s+([\w.]+)\s*(==|(?<=\s)in\b)\s*(.+)", re.DOTALL)
 _COMMA = re.compile(r""",(?=(?:[^"']|"[^"]*"|'[^']*')*$)(?![^\[]*\])""")
 MOST_POINTS = 100_000
 

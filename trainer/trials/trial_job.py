@@ -232,6 +232,11 @@ class TrialJob(MeasuringJob):
         else:
             why = watched.reader.status.error or ("no evaluation has finite values of the objectives" if state is RunState.DONE else "its worker died twice")
             self.end(number, TrialState.FAILED, best, error=why)
+            if state is RunState.DONE:
+                self.trained_in_vain(number, watched)
+
+    def trained_in_vain(self, number: int, watched: TrialRun) -> None:
+        """A trial came to its end without a value; the others may, too."""
 
     def end(self, number: int, state: TrialState, best: tuple[int, list[float]] | None = None, error: str = "") -> None:
         step, values = best or (0, [])

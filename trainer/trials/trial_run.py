@@ -88,6 +88,10 @@ class TrialRun:
         found = [values.get(each.name, other.get(each.name, math.nan)) for each in objectives]
         return (step, found) if all(map(math.isfinite, found)) else None
 
+    def measured(self) -> set[str]:
+        """What some evaluation has a finite value of."""
+        return {name for _, _, values in self.evals for name, value in values.items() if math.isfinite(value)}
+
     def send(self, command: str) -> None:
         """A trial that cannot be reached ends by itself, or is found dead."""
         self.reader.refresh()  # it may have started since the last look

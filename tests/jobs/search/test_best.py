@@ -34,3 +34,14 @@ def test_the_best_of_a_front_is_that_by_the_first_objective(tmp_path: Path, caps
     assert main(["search", search.id, "--best-config", str(written), "--runs", str(tmp_path)]) == 0
     assert load_config(written).part("optimizer").lr == FOUND[first[0]][0]  # type: ignore[attr-defined]
     assert f"trial {first[0]}, by the first objective the best of the 3 of the Pareto front" in capsys.readouterr().out
+
+
+def test_why_trials_failed_is_told_with_what_the_search_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    search = create_run(tmp_path, parse_config(f'[search]\nspace = {{ "{LR}" = "log(1e-2, 1)" }}', job="search"), name="ill")
+    for number, error in enumerate(("its worker died twice", "prices.csv is not there", "prices.csv is not there")):
+        append_trial(search, Trial(number, TrialState.FAILED, {LR: 0.1}, error=error))
+    write_status(search, Status(result=SearchOutcome({"loss": "min"}, counts={"failed": 3}).record()))
+    assert main(["show", search.id, "--runs", str(tmp_path)]) == 0
+    assert "failed        2 trials: prices.csv is not there\n" in capsys.readouterr().out
+    assert main(["plot", search.id, "--runs", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.endswith("nothing to plot: no trial has a value; failed 2 trials: prices.csv is not there\n")

@@ -75,6 +75,35 @@ def whole(run: Run, trials: int) -> None:
     assert all(read_meta(Run(run.path.parent / trial.run)).trial == trial.number for trial in found)
 
 
+@pytest.mark.parametrize("objectives", [["accuracy"], ["loss", "accuracy"]])
+def test_a_search_for_a_metric_that_its_data_do_not_have_ends_after_one_trial_and_says_so(tmp_path: Path, running_server: int, objectives: list[str]) -> None:
+    (tmp_path / "prices.csv").write_text("area,price\n" + "".join(f"{number % 7}.5,{number * 3}.25\n" for number in range(60)))
+    text = f"""
+[model]
+kind = "mlp"
+hidden = [8]
+[data]
+kind = "table"
+file = "{tmp_path / 'prices.csv'}"
+target = "price"
+[training]
+epochs = 2
+device = "cpu"
+[search]
+trials = 4
+objectives = {json.dumps(objectives)}
+[search.space]
+"optimizer.lr" = "log(1e-4, 1e-2)"
+"""
+    run = create_run(tmp_path / "runs", parse_config(text, job="search"), name="hunt")
+    start_worker(run)
+    assert ended(run) is RunState.FAILED
+    error = read_status(run).error
+    assert error.startswith("search.objectives: accuracy has no value in any evaluation of trial 0, though the loss has: it is not measured on these data")
+    assert error.endswith("start another search with what is: loss, r2, mae, rmse")
+    assert [(trial.number, trial.state) for trial in read_trials(run) if trial.started] == [(0, TrialState.FAILED)]
+
+
 def test_a_search_suggests_as_optuna_does_and_a_trial_is_a_run(tmp_path: Path, running_server: int) -> None:
     run = search_run(tmp_path, "search.sampler=random", "search.trials=5", "training.epochs=1")
     start_worker(run)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 
 from gradtop.trainer.analysis.formatting import setting_text
 from gradtop.trainer.analysis.formatting import share as fraction
@@ -11,7 +12,7 @@ from gradtop.trainer.job import Result
 from gradtop.trainer.jobs.search.outcome import outcome_of
 from gradtop.trainer.metrics import metric_of
 from gradtop.trainer.record import RunReader, Status
-from gradtop.trainer.trials.recorded import Trial, read_trials
+from gradtop.trainer.trials.recorded import Trial, TrialState, read_trials
 
 MOST = 10  # trials of a Pareto front that are shown
 
@@ -36,10 +37,18 @@ def trial_text(trial: Trial) -> str:
     return f"trial {trial.number} ({trial.run}): {values} with {', '.join(f'{key}={setting_text(value)}' for key, value in trial.params.items())}"
 
 
+def failure(trials: Iterable[Trial]) -> str:
+    """Why trials failed, by the error that most of them had; "" where none failed."""
+    errors = Counter(trial.error for trial in trials if trial.state is TrialState.FAILED and trial.error)
+    return "; ".join(f"{number} trial{'s' if number > 1 else ''}: {error}" for error, number in errors.most_common(1))
+
+
 def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
     outcome = outcome_of(reader.status.result)
     if outcome.counts:
         yield "trials", ", ".join(f"{number} {state}" for state, number in outcome.counts.items())
+    if why := failure(read_trials(reader.run)):
+        yield "failed", why
     for trial in best_trials(reader)[:MOST]:
         yield "best", trial_text(trial)
     for evaluator, by in outcome.importances.items():

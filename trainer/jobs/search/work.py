@@ -12,16 +12,18 @@ from typing import Any
 
 from gradtop.trainer.config import Config
 from gradtop.trainer.jobs.search.commands import commands_of
-from gradtop.trainer.jobs.search.config import Settings
+from gradtop.trainer.jobs.search.config import OTHER, Settings
 from gradtop.trainer.jobs.search.study import HAND, Study
 from gradtop.trainer.jobs.search.summary import Summary
+from gradtop.trainer.metrics import METRICS
 from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.context import RunContext
+from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.training.measuring_job import read_job_config
 from gradtop.trainer.trials.recorded import Trial, TrialState
 from gradtop.trainer.trials.space import parse_space
 from gradtop.trainer.trials.trial_job import TrialJob
-from gradtop.trainer.trials.trial_run import trial_runs
+from gradtop.trainer.trials.trial_run import TrialRun, trial_runs
 
 
 def start(context: RunContext) -> None:
@@ -138,6 +140,16 @@ class TrialSearch(TrialJob):
         self.study.tell(number, best[1] if best else [], told)
         self._asked.pop(number, None)
         super().end(number, state, best, error)
+
+    def trained_in_vain(self, number: int, watched: TrialRun) -> None:
+        """Some data tell only when they are read what can be measured on them. Raises UserError where no trial would have a value."""
+        measured = watched.measured()
+        missing = [each.name for each in self.objectives if each.name not in OTHER and each.name not in measured]
+        if missing and "loss" in measured and not any(trial.values for trial in self.trials.values()):
+            there = ", ".join(name for name in METRICS if name in measured)
+            raise UserError(
+                f"search.objectives: {missing[0]} has no value in any evaluation of trial {number}, though the loss has: it is not measured on these data; start another search with what is: {there}"
+            )
 
     # What it has found
 

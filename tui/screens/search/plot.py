@@ -5,6 +5,7 @@ from __future__ import annotations
 from gradtop.trainer.analysis.formatting import setting_text, significant
 from gradtop.trainer.analysis.formatting import share as fraction
 from gradtop.trainer.jobs.search.outcome import EVALUATORS
+from gradtop.trainer.jobs.search.result import failure
 from gradtop.trainer.record import RunReader, clean
 from gradtop.trainer.trials.recorded import Trial, read_trials
 from gradtop.tui import plotting
@@ -32,7 +33,8 @@ def draw(reader: RunReader, width: int, height: int, *, colours: bool, unicode: 
     name = record.objectives[0].title
     text = [f"{clean(record.name, 80)}  {clean(name, 80)} over trials, and the {'highest' if record.objectives[0].maximize else 'lowest'} so far"]
     if not record.valued:
-        return "\n".join([*text, "nothing to plot: no trial has a value yet"])
+        why = failure(record.trials.values())
+        return "\n".join([*text, f"nothing to plot: no trial has a value{f'; failed {why}' if why else ' yet'}"])
     up = record.reached[0].scale(ticks_up(height))
     along = extent_of([0, 1, *record.trials]).scale(max(2, width // 12))
     if up.axis is None or along.axis is None:
