@@ -230,3 +230,14 @@ def test_two_runs_side_by_side_tell_what_differs_and_which_is_better(runs: Path)
 def test_of_two_results_that_read_the_same_none_is_called_better(runs: Path) -> None:
     one, other = ended(runs, "one", best=0.026401), ended(runs, "other", best=0.026402)
     assert {pair.name: (pair.one, pair.other, pair.better) for pair in compare(one, other).results}["best val loss"] == ("0.0264", "0.0264", -1)
+
+
+def test_what_is_left_of_a_deleted_run_says_why_it_ended_before_what_cannot_be_read(runs: Path) -> None:
+    run = ended(runs, "deleted")
+    write_status(run, Status(state=RunState.FAILED, started=NOW, updated=NOW, error="the run directory was deleted while its worker ran"))
+    (run.path / "meta.json").unlink()
+
+    (row,) = index(runs).rows(RunsView())
+
+    assert row.words == "the run directory was deleted while its worker ran; meta.json cannot be read: it is missing"
+    assert row.unreadable == "meta.json cannot be read: it is missing"

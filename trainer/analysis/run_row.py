@@ -80,8 +80,9 @@ class IndexedRun:
 
 def last_words(entry: IndexedRun) -> str:
     """What went wrong with a run, or troubles it now, in a sentence."""
-    if problem := "; ".join(filter(None, entry.problems)):
-        return problem
+    if any(entry.problems):
+        # Why it ended first: what is left of a deleted run has no other files.
+        return "; ".join(filter(None, (entry.status.error, *entry.problems)))
     if entry.status.error or entry.state is not RunState.DIED:
         trouble = entry.status.warning if entry.state.is_alive else ""
         return entry.status.error or trouble or stopped_early_text(entry.status)
