@@ -169,6 +169,6 @@ def trash_of(run: Run) -> Path:
 
 def restore_command(where: Path, run: Run) -> str:
     """What to type to take a run out of the trash."""
-    from shlex import quote  # for this sentence alone
+    from gradtop.trainer.record.typed import quoted  # for this sentence alone
 
-    return f"mv {quote(str(where))} {quote(str(run.path))}"
+    return f"mv {quoted(str(where))} {quoted(str(run.path))}"

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from gradtop.trainer.record.layout import Run
 
 
+WORD = r"""(?:\$?'[^']*'|"'"|[^\s'";,$])+"""  # as `quoted` makes it
+
+
 def usual_runs() -> Path:
     """The runs directory without --runs. Raises FileNotFoundError where the current directory was deleted."""
     return Path(os.environ.get("GRADTOP_RUNS") or "runs").expanduser().absolute()
@@ -27,9 +30,16 @@ def is_usual(runs: Path) -> bool:
         return False
 
 
+def quoted(name: str) -> str:
+    """One word for a shell. What `clean` would take out of it stands there as \\xNN, so that it steers no terminal and still leads to the file."""
+    if clean(name, len(name)) == name:
+        return quote(name)
+    return "$'" + "".join(chr(byte) if 32 <= byte < 127 and byte not in b"\\'" else f"\\x{byte:02x}" for byte in os.fsencode(name)) + "'"
+
+
 def with_runs(words: str, runs: Path) -> str:
     """The words of a command, with --runs where it would look elsewhere without."""
-    return words if is_usual(runs) else f"{words} --runs {quote(clean(str(runs), 4000))}"
+    return words if is_usual(runs) else f"{words} --runs {quoted(str(runs))}"
 
 
 def typed(run: Run) -> str:
@@ -39,12 +49,12 @@ def typed(run: Run) -> str:
 
 def recorded(run: Run) -> str:
     """The id of a run in a sentence that is recorded: where the directory is, and who looks from where, is known only when it is shown."""
-    return quote(clean(run.id))
+    return quoted(run.id)
 
 
 def placed(sentence: str, run: Run) -> str:
     """A sentence of a run's records with --runs in its commands on this run, where it lies now; without where it is not needed."""
     if "gradtop " not in sentence:
         return sentence
-    commands = re.compile(rf"(gradtop [a-z-]+ ){re.escape(recorded(run))}(?: --runs (?:'[^']*'|[^\s';,]+))?(?![\w-])")
+    commands = re.compile(rf"(gradtop [a-z-]+ ){re.escape(recorded(run))}(?: --runs {WORD})?(?![\w-])")
     return commands.sub(lambda found: found[1] + typed(run), sentence)

@@ -93,12 +93,12 @@ def reference(run: Run, runs: Path) -> str:
     """What to type for this run: its name if that is unique, else its id or path, quoted for a shell."""
     from shlex import quote
 
-    from gradtop.trainer.record import RecordError, clean, find_run, read_meta
-    from gradtop.trainer.record.typed import with_runs
+    from gradtop.trainer.record import RecordError, find_run, read_meta
+    from gradtop.trainer.record.typed import quoted, with_runs
 
     if run.path.parent != runs:
-        return quote(clean(str(run.path)))
-    word, name = quote(clean(run.id)), read_meta(run).name
+        return quoted(str(run.path))
+    word, name = quoted(run.id), read_meta(run).name
     if quote(name) == name and not name.startswith("-"):
         with contextlib.suppress(RecordError):
             word = name if find_run(runs, name) == run else word
