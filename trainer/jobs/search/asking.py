@@ -9,6 +9,7 @@ from gradtop.trainer.record import Run, RunReader, clean, send
 from gradtop.trainer.record.control import wait_for_answer
 from gradtop.trainer.record.events import Event
 from gradtop.trainer.record.status import is_alive
+from gradtop.trainer.record.typed import typed
 
 ANSWERS_WITHIN = 10.0  # seconds
 GOES_WITHIN = 5.0  # seconds from a search's last record to the end of its process
@@ -27,7 +28,9 @@ def ask(search: Run, command: str, arguments: Mapping[str, object], *, server: b
         answer = wait_for_answer(search, send(search, command, **arguments), ANSWERS_WITHIN)
         name = clean(reader.meta.name or search.id, 100)
         if answer is None:
-            raise OSError(f"{name} has not answered within {ANSWERS_WITHIN:g} s")
+            reader.refresh()
+            why = "the command stays in its inbox and is carried out when it can be" if reader.state.is_alive else f"its worker is gone; resume it: gradtop resume {typed(search)}"
+            raise OSError(f"{name} has not answered within {ANSWERS_WITHIN:g} s: {why}")
         if answer.get("ok") is True:
             return answer
         reader.refresh()
