@@ -1,6 +1,8 @@
-"""Which widgets are rendered for a frame: those alone of which cells changed, and of them the lines."""
+"""Which widgets are rendered for a frame: those alone of which cells are seen that changed, and of them the lines."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
 
 from textual._compositor import ChopsUpdate, Compositor, ReflowResult
 from textual.geometry import Region, Size
@@ -27,6 +29,35 @@ class CellCompositor(Compositor):
             shown=shown | (self._told.keys() - told.keys()),
             resized=resized | {widget for widget, size in self._told.items() if told.get(widget, size) != size},
         )
+
+    def _render_chops(self, crop: Region, is_rendered_line: Callable[[int], bool]) -> Sequence[Mapping[int, Strip]]:
+        """For each line, by the column where it begins, what stands there.
+
+        Textual's own renders what is covered too, cuts all lines wherever a widget begins or ends, and has each line remember its pieces.
+        """
+        lines: list[dict[int, Strip]] = [{} for _ in self.cuts]
+        free = {y: [(crop.x, crop.right)] for y in crop.line_range if y < len(lines) and is_rendered_line(y)}
+        for widget, (region, clip) in self.visible_widgets.items():  # the frontmost first
+            shown = region.intersection(clip).intersection(crop)
+            rows = [y for y in shown.line_range if any(start < shown.right and end > shown.x for start, end in free.get(y, ()))]
+            if not rows or not shown:
+                continue
+            top = rows[0]
+            strips = widget.render_lines(Region(shown.x - region.x, top - region.y, shown.width, rows[-1] + 1 - top))
+            for y in rows:
+                still = []
+                for start, end in free.pop(y):
+                    first, last = max(start, shown.x), min(end, shown.right)
+                    if first >= last:
+                        still.append((start, end))
+                        continue
+                    lines[y][first] = strips[y - top].crop(first - shown.x, last - shown.x)
+                    still += [gap for gap in ((start, first), (last, end)) if gap[0] < gap[1]]
+                if still:
+                    free[y] = still
+            if not free:
+                break
+        return [dict(sorted(line.items())) for line in lines]
 
     def render_partial_update(self) -> ChopsUpdate | None:
         regions, self._dirty_regions = self._dirty_regions, set()
