@@ -25,6 +25,8 @@ from gradtop.trainer.record import Run
 from gradtop.tui.framework.caches import ANSWERS, CUTS, OF_REGION, OF_STRIP, PLACES, SIZES
 from gradtop.tui.framework.header import Header
 from gradtop.tui.framework.terminal_app import REGIONS, forget_regions
+from gradtop.tui.terminal import Capabilities
+from gradtop.tui.widgets.glyphs import AsciiFilter
 from tests.tui.piloting import Piloted, piloted
 from tests.tui.runs_fixture import fake_run
 
@@ -118,6 +120,34 @@ def test_a_line_that_is_cut_into_itself_goes_with_its_last_use() -> None:
         assert [piece.text for piece in line.divide([1, 3])] == ["a", "bc"]
         del line
         assert gc.collect() == 0
+
+
+async def test_a_widget_keeps_its_lines_once_as_they_are_shown(tmp_path: Path, training: tuple[Run, object]) -> None:
+    run, _ = training
+    async with piloted(tmp_path, run) as screen:
+        await screen.press("3", "question_mark", "escape", "1")
+        gc.collect()
+        drawn = [line for each in gc.get_objects() if type(each) is StylesCache for line in each._cache.values()]
+        assert drawn
+        assert not any("_filter_cache" in caches_of(line) for line in drawn)
+
+
+async def test_what_makes_lines_ascii_is_asked_for_each_line_once(tmp_path: Path, training: tuple[Run, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    run, _ = training
+    made: list[list[Segment]] = []
+    make = AsciiFilter.apply
+    monkeypatch.setattr(AsciiFilter, "apply", lambda each, segments, background: made.append(segments) or make(each, segments, background))  # type: ignore[func-returns-value]
+    async with piloted(tmp_path, run, capabilities=Capabilities(unicode=False), interval=60) as screen:
+        await screen.shows("quiet-heron")
+        header = screen.app.screen.query_one(Header)
+        lines = header.render_lines(header.size.region)
+        made.clear()
+        assert all(before is after for before, after in zip(lines, header.render_lines(header.size.region), strict=True))
+        assert not made
+        assert all(line.text.isascii() for line in lines)
+        header._styles_cache._filters = []  # type: ignore[attr-defined]  # as if others were asked for now
+        assert [line.text for line in header.render_lines(header.size.region)] == [line.text for line in lines]
+        assert made
 
 
 async def test_a_layout_goes_with_the_next_one(tmp_path: Path, training: tuple[Run, object]) -> None:

@@ -14,6 +14,7 @@ from textual._styles_cache import StylesCache
 from textual.cache import FIFOCache
 from textual.color import Color
 from textual.dom import DOMNode
+from textual.filter import LineFilter
 from textual.geometry import Region, Size
 from textual.map_geometry import MapGeometry
 from textual.screen import Screen
@@ -39,6 +40,7 @@ OF_STRIP = {
 
 
 divide, arrange = Strip.divide, Compositor._arrange_root  # noqa: SLF001
+draw, draw_line = StylesCache.render, StylesCache.render_line
 end, end_whole, tick = Widget._message_loop_exit, Screen._message_loop_exit, Timer._run_timer  # noqa: SLF001
 
 
@@ -68,6 +70,27 @@ def divide_strip(strip: Strip, cuts: Iterable[int]) -> Sequence[Strip]:
     """Theirs has a strip that is all of itself remember that, and so hold itself, until a full collection."""
     cuts = [cut for cut in cuts if cut <= strip.cell_length]
     return [strip] if cuts == [strip.cell_length] else divide(strip, cuts)
+
+
+def draw_filtered(
+    cache: StylesCache, styles: Any, size: Size, base: Color, background: Color, content: Any, filters: Sequence[LineFilter], *arguments: Any, **options: Any
+) -> list[Strip]:
+    """A widget's lines, remembered as they are shown: theirs keeps each as it was before the filters too, with a cache that holds what they made of it."""
+    if getattr(cache, "_filters", filters) != filters:
+        cache.clear()
+    cache._filters = filters  # type: ignore[attr-defined]  # noqa: SLF001
+    return draw(cache, styles, size, base, background, content, (), *arguments, **options)
+
+
+def draw_line_filtered(
+    cache: StylesCache, styles: Any, y: int, size: Size, content_size: Size, padding: Any, base: Color, background: Color, *arguments: Any
+) -> Strip:
+    strip = draw_line(cache, styles, y, size, content_size, padding, base, background, *arguments)
+    for each in cache._filters:  # type: ignore[attr-defined]  # noqa: SLF001
+        segments = each.apply(strip._segments, background)  # noqa: SLF001
+        if segments != strip._segments:  # noqa: SLF001 - most have nothing that it would change
+            strip = Strip(segments, strip._cell_length)  # noqa: SLF001
+    return strip
 
 
 def arrange_root(compositor: Compositor, root: Widget, size: Size, visible_only: bool = True) -> tuple[dict[Widget, MapGeometry], set[Widget]]:
@@ -127,6 +150,8 @@ def keep_small() -> None:
     """Put them in the place of theirs."""
     # Remembered by the widget's cache of drawn lines too, theirs keeps those of a thousand widgets that are gone: 60 MB.
     StylesCache.get_inner_outer = staticmethod(backgrounds)  # type: ignore[assignment,method-assign]  # it is called as a method
+    StylesCache.render = draw_filtered  # type: ignore[assignment,method-assign]
+    StylesCache.render_line = draw_line_filtered  # type: ignore[assignment,method-assign]
     # Of cuts of texts 16,384 are remembered, and each frame brings new ones: more than 10 MB.
     if isinstance(cut := vars(Segment).get("_split_cells"), classmethod):
         Segment._split_cells = classmethod(lru_cache(CUTS)(inspect.unwrap(cut.__func__)))  # type: ignore[arg-type,assignment,method-assign]  # noqa: SLF001

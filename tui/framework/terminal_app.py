@@ -82,6 +82,7 @@ class TerminalApp(OrderedKeys):
         self.comes_back = False
         self.written = 0
         self.failure: BaseException | None = None
+        self._to_ascii: list[LineFilter] = []
         self.hides = self._makes = self._collects = False
         self._hidden: Timer
         self._with_toasts: Screen[Any] | None = None
@@ -226,8 +227,8 @@ class TerminalApp(OrderedKeys):
         return [] if self.screen.styles.background.a == 1 else super()._background_screens
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        if self.unicode:
-            return super().get_line_filters()
-        from gradtop.tui.widgets.glyphs import AsciiFilter
+        if not self.unicode and not self._to_ascii:
+            from gradtop.tui.widgets.glyphs import AsciiFilter
 
-        return [*super().get_line_filters(), AsciiFilter()]
+            self._to_ascii = [AsciiFilter()]  # the same for each line, which remembers what it was drawn with
+        return [*super().get_line_filters(), *self._to_ascii]
