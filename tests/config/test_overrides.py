@@ -59,8 +59,8 @@ def test_a_change_is_taken_by_its_path_or_by_a_name_that_no_other_field_has(chan
         ("channels=8,x", 'model.channels: must be a list of integers, each ≥ 1, not "8,x"'),
         ("lr=1\nx = 2", 'optimizer.lr: must be a number > 0, not "1\\nx = 2"'),
         ("kind=mlp", "kind: is ambiguous; did you mean one of these: model.kind, init.kind, freeze.kind, data.kind, task.kind, optimizer.kind, schedule.kind"),
-        ("momentum=0.9", "optimizer.momentum: belongs to muon, rmsprop and sgd; kind is adamw"),
-        ("optimizer.momentum=0.9", "optimizer.momentum: belongs to muon, rmsprop and sgd; kind is adamw"),
+        ("momentum=0.9", "optimizer.momentum: belongs to muon, rmsprop and sgd; kind is adamw; set optimizer.kind to one of these, or leave it out"),
+        ("optimizer.momentum=0.9", "optimizer.momentum: belongs to muon, rmsprop and sgd; kind is adamw; set optimizer.kind to one of these, or leave it out"),
         ("optimizer.lrr=1", "optimizer.lrr: unknown key; did you mean lr?"),
         ("bach_size=1", "bach_size: unknown key; did you mean training.batch_size?"),
         ("optimiser.lr=1", "optimiser.lr: unknown key; did you mean optimizer.lr?"),
@@ -90,7 +90,7 @@ def test_a_new_kind_drops_what_it_lacks_and_keeps_what_it_shares() -> None:
 
 
 def test_a_new_kind_does_not_swallow_what_is_given_beside_it() -> None:
-    assert refused("model.kind=mlp", "model.channels=[3]") == ["model.channels: belongs to cnn; kind is mlp"]
+    assert refused("model.kind=mlp", "model.channels=[3]") == ["model.channels: belongs to cnn; kind is mlp; set model.kind to cnn, or leave it out"]
     assert problems_of("[model]\nkind = 'cnn'\nnope = 1", "model.kind=mlp") == [
         "model.nope: unknown key; there are: kind, hidden, activation, dropout"
     ]

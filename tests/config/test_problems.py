@@ -39,9 +39,9 @@ def test_a_wrong_value_is_told_with_what_was_expected_and_what_was_given(line: s
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('[optimizer]\nkind = "adamw"\nmomentum = 0.9', "optimizer.momentum: belongs to muon, rmsprop and sgd; kind is adamw"),
-        ("[model]\nhidden = [3]", "model.hidden: belongs to mlp; kind is cnn"),
-        ("[data]\nroot = 'x'", "data.root: belongs to cifar10, cifar100, fashion_mnist, hf, image_folder and mnist; kind is digits"),
+        ('[optimizer]\nkind = "adamw"\nmomentum = 0.9', "optimizer.momentum: belongs to muon, rmsprop and sgd; kind is adamw; set optimizer.kind to one of these, or leave it out"),
+        ("[model]\nhidden = [3]", "model.hidden: belongs to mlp; kind is cnn; set model.kind to mlp, or leave it out"),
+        ("[data]\nroot = 'x'", "data.root: belongs to cifar10, cifar100, fashion_mnist, hf, image_folder and mnist; kind is digits; set data.kind to one of these, or leave it out"),
         ('[optimizer]\nkind = "admw"', 'optimizer.kind: must be one of adagrad, adam, adamw, muon, nadam, radam, rmsprop, sgd, not "admw"; did you mean adamw?'),
         ("[optimizer]\nkind = 3", "optimizer.kind: must be one of adagrad, adam, adamw, muon, nadam, radam, rmsprop, sgd, not 3"),
         ("[optimizer]\nbetas = [0.9]", "optimizer.betas: must be two numbers, each ≥ 0 and < 1, not [0.9]"),

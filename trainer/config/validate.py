@@ -108,7 +108,7 @@ def unknown_key(table: str, key: str, kind: str) -> tuple[str, str]:
     """Message and suggestion for a key that this kind of section lacks."""
     part = section(table)
     if owners := part.kinds_with(key):
-        return f"belongs to {_listed(owners)}; kind is {kind}", ""
+        return f"belongs to {_listed(owners)}; kind is {kind}", f"set {table}.kind to {owners[0] if len(owners) == 1 else 'one of these'}, or leave it out"
     if known := known_as(f"{table}.{key}", all_keys()):
         return "unknown key", f"did you mean {known}?"
     elsewhere = [known for known in all_keys() if known.partition(".")[2] == key]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from textual.screen import Screen
 
 from gradtop.trainer.analysis import formatting
+from gradtop.tui.framework import toasts
 from gradtop.tui.framework.painting import paint
 from gradtop.tui.reading.chart_view import LEAST, QUANTITIES, WHOLE_RUN, Quantity, Window
 from gradtop.tui.widgets.cells import collected
@@ -149,7 +150,7 @@ class ChartActions(Screen[None]):
         self._smoothing = SMOOTHING[(SMOOTHING.index(self._smoothing) + 1) % len(SMOOTHING)]
         self.gradtop.remember("charts.smoothing", f"{self._smoothing}")
         weight = f"{formatting.significant(self._smoothing)} per step; the recorded values stay dim" if self._smoothing else "off"
-        self.notify(f"smoothing: {weight}")
+        self.notify(f"{toasts.SMOOTHING}{weight}")
         self.redraw()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -187,8 +187,9 @@ class TerminalApp(OrderedKeys):
         """Show a toast of plain text."""
         super().notify(clean(message, keep_newlines=True), title=clean(title), severity=severity, timeout=timeout, markup=markup)
 
-    def on_notify(self, event: Notify) -> None:  # noqa: ARG002 - before Textual's own, which adds this one
-        gone = make_room(self._notifications)
+    def on_notify(self, event: Notify) -> None:
+        """Before Textual's own, which adds this one."""
+        gone = make_room(self._notifications, event.notification)
         if gone and self._with_toasts is not None:
             take_down(self._with_toasts, gone)
 

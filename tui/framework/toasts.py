@@ -13,16 +13,20 @@ if TYPE_CHECKING:
     from textual.notifications import Notification
 
 SHOWN = 3
+SMOOTHING = "smoothing: "
+SETTINGS = (SMOOTHING,)  # how toasts begin that tell a setting: what it was before is no news
 
 
-def make_room(notifications: Notifications) -> list[Notification]:
-    """Have room for one more; returns what gave way: first what only informs, and of that what would go next by itself."""
+def make_room(notifications: Notifications, new: Notification) -> list[Notification]:
+    """Have room for one more; returns what gave way: what the same setting was before, then what only informs, and of that what would go next by itself."""
 
     def worth(each: Notification) -> tuple[bool, float]:
         return each.severity != "information", each.raised_at + each.timeout
 
-    waiting = sorted(notifications, key=worth)
-    gone = waiting[: max(0, len(waiting) - SHOWN + 1)]
+    same = tuple(each for each in SETTINGS if new.message.startswith(each))
+    gone = [each for each in notifications if same and each.message.startswith(same)]
+    waiting = sorted((each for each in notifications if each not in gone), key=worth)
+    gone += waiting[: max(0, len(waiting) - SHOWN + 1)]
     for each in gone:
         del notifications[each]
     return gone

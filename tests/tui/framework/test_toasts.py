@@ -33,6 +33,17 @@ async def test_toasts_that_were_seen_and_gave_way_leave_nothing_behind(tmp_path:
         await screen.until(lambda: living() == 2 * SHOWN, "the end of the others")
 
 
+async def test_the_toast_of_a_setting_takes_the_place_of_the_one_before(tmp_path: Path, training: tuple[Run, object]) -> None:
+    run, _ = training
+    async with piloted(tmp_path, run) as screen:
+        screen.app.notify("saved.", timeout=LONG)
+        for _ in range(3):
+            await screen.press("w")
+        await screen.press("w", "w")
+        await screen.until(lambda: len(texts(screen)) == 2 and texts(screen)[0] == "saved." and texts(screen)[1].startswith("smoothing: "), "the newest")
+        await screen.until(lambda: living() == 4, "the end of the others")
+
+
 async def test_what_went_wrong_stands_until_its_time_is_over_however_much_is_said_after_it(tmp_path: Path, training: tuple[Run, object]) -> None:
     run, _ = training
     async with piloted(tmp_path, run) as screen:
