@@ -188,11 +188,13 @@ class GradtopApp(CommandingApp):
 
     def hidden_long(self) -> None:
         screen = self.screen_stack[0]
-        if isinstance(screen, ModeScreen) and screen.is_mounted:
+        if not isinstance(screen, ModeScreen):
+            self.is_whole()
+        elif screen.is_mounted:
             self.hide_at_most()
             screen.read_late()
         else:
-            self.is_whole()
+            self.hide_longer()  # it has no place yet to say what it waits for
 
     def watch_run(self, run: Run, mode: str = "overview", *, within: Run | None = None) -> None:
         """Show this run from now on; as a trial, `within` the search to which escape returns."""

@@ -190,7 +190,7 @@ async def test_the_first_frame_of_each_mode_is_what_it_comes_to_show(tmp_path: P
 
 async def test_a_mode_that_is_read_for_long_says_so_until_it_is_drawn_whole(tmp_path: Path, painted: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
     run, _ = fake_run(tmp_path / "runs", state="done", steps=1204)
-    monkeypatch.setattr("gradtop.tui.framework.terminal_app.HIDDEN", 0.05)
+    monkeypatch.setattr("gradtop.tui.framework.terminal_app.HIDDEN", 60.0)  # the time is over when the test says so
     async with piloted(tmp_path, run, interval=60) as screen:
         await screen.shows("nothing wrong")
         for mode in ("gradients", "schedule", "system", "runs"):
@@ -198,6 +198,11 @@ async def test_a_mode_that_is_read_for_long_says_so_until_it_is_drawn_whole(tmp_
             go_on = threading.Event()
             screen.app.poll.do(partial(go_on.wait, 60))
             screen.app.action_mode(mode)
+            screen.app.hidden_long()  # before it is put together
+            assert screen.app.hides
+            await screen.until(lambda mode=mode: screen.app.current_mode == mode and screen.mode.is_mounted, "the mode")  # type: ignore[misc]
+            assert not painted
+            screen.app.hidden_long()
             await screen.until(lambda: painted, "a frame of it")
             assert READING in painted[0][1]
             assert "quiet-heron" in painted[0][1]

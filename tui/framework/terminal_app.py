@@ -142,6 +142,9 @@ class TerminalApp(OrderedKeys):
         self._makes = new and self._collects
         if self._makes:
             garbage.put_off()
+        self.hide_longer()
+
+    def hide_longer(self) -> None:
         self._hidden = self.set_timer(HIDDEN, self.hidden_long)
 
     def hidden_long(self) -> None:
