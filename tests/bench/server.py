@@ -49,12 +49,18 @@ def beside() -> Iterator[Figure]:
         with sandboxed() as sandbox:
             run = train(sandbox, LONG)
             first_step(run)
+            waited = Waited(read_status(run).pid)
             alone, watched, smallest = [steps_in(run, BESIDE)], [], []
+            waited.to("alone")
             for _ in range(TURNS):
                 watched.append(with_a_screen(sandbox.watch(), run, keys))
+                waited.to("beside ours")
                 alone.append(steps_in(run, BESIDE))
+                waited.to("alone")
                 smallest.append(with_a_screen(sandbox.minimal(), run, ""))
+                waited.to("beside the smallest")
                 alone.append(steps_in(run, BESIDE))
+                waited.to("alone")
             end(run)
         # Each turn against the mean of those before and after it: a machine's pace drifts.
         ours, theirs = ratios(watched, alone[::2], alone[1::2]), ratios(smallest, alone[1::2], alone[2::2])
@@ -62,7 +68,26 @@ def beside() -> Iterator[Figure]:
         mean = statistics.mean(ours)
         details = {"±": standard_error(ours), "lowest, ×": min(ours)}
         details |= {"beside the smallest app of Textual's, ×": statistics.mean(theirs), "of it ±": standard_error(theirs)}
+        details |= {f"its threads waited for a core {when}, s": statistics.mean(seconds) for when, seconds in waited.found.items()}
         yield Figure(f"training in the 15 s after {name}", mean, "×", limit, at_least=True, reference=reference, ratio=mean, details=details)
+
+
+class Waited:
+    """How long the threads of a process, all together, were ready to go on and had no core: what others take from it, which varies less than its pace."""
+
+    def __init__(self, pid: int) -> None:
+        self._tasks = Path(f"/proc/{pid}/task")
+        self._before = self._read()
+        self.found: dict[str, list[float]] = {}
+
+    def to(self, name: str) -> None:
+        """Since the last call."""
+        before, self._before = self._before, self._read()
+        self.found.setdefault(name, []).append(self._before - before)
+
+    def _read(self) -> float:
+        """Seconds, of threads that go on. (Documentation/scheduler/sched-stats.rst of Linux)"""
+        return sum(int((task / "schedstat").read_text().split()[1]) for task in self._tasks.iterdir()) / 1e9
 
 
 def ratios(found: Sequence[int], before: Sequence[int], after: Sequence[int]) -> list[float]:
