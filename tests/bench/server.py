@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -87,7 +88,11 @@ class Waited:
 
     def _read(self) -> float:
         """Seconds, of threads that go on. (Documentation/scheduler/sched-stats.rst of Linux)"""
-        return sum(int((task / "schedstat").read_text().split()[1]) for task in self._tasks.iterdir()) / 1e9
+        nanoseconds = 0
+        for task in self._tasks.iterdir():
+            with contextlib.suppress(OSError):  # a thread that has just ended
+                nanoseconds += int((task / "schedstat").read_text().split()[1])
+        return nanoseconds / 1e9
 
 
 def ratios(found: Sequence[int], before: Sequence[int], after: Sequence[int]) -> list[float]:

@@ -135,15 +135,16 @@ class CheckpointWriter:
     def _save(self, state: State, saved: Saved) -> Path:
         """Raises OSError."""
         where = self._run.where
-        try:
-            restore_folder(self._run, self._run.checkpoints)
-            # The records up to this step first: after a kill the stream must have no gap before the checkpoint.
-            return checkpoint.save(self._run.checkpoints, state, saved, before_rename=self._writer.flush)
-        except FileNotFoundError:
-            self._writer.look()
-            if self._run.where == where:
-                raise
-            return checkpoint.save(self._run.checkpoints, state, saved, before_rename=self._writer.flush)
+        while True:
+            try:
+                restore_folder(self._run, self._run.checkpoints)
+                # The records up to this step first: after a kill the stream must have no gap before the checkpoint.
+                return checkpoint.save(self._run.checkpoints, state, saved, before_rename=self._writer.flush)
+            except FileNotFoundError:
+                self._writer.look()
+                if self._run.where == where:
+                    raise
+                where = self._run.where  # the run was moved
 
     def _prune(self, step: int) -> bool:
         """Whether all went well."""

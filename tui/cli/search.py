@@ -106,9 +106,11 @@ def ask(search: Run, reader: RunReader, command: str, **arguments: object) -> in
 def write_best(search: Run, reader: RunReader, path: Path) -> int:
     """Write the configuration of the best trial, of a Pareto front that of its best by the first objective; returns the exit code."""
     from gradtop.trainer.config import dump_config, load_config
+    from gradtop.trainer.jobs.search.outcome import outcome_of
     from gradtop.trainer.jobs.search.result import best_trials
+    from gradtop.trainer.trials.recorded import read_trials
 
-    best = best_trials(reader)
+    best = best_trials(outcome_of(reader.status.result), read_trials(reader.run))
     if not best:
         print_line(f"gradtop: {reader.meta.name} has no completed trial yet", sys.stderr)
         return 1

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 TICK = 0.5
 SLOWEST = 4.0  # times as long between two looks, where the screen would cost more than its share
 SHARE = 0.015  # of one core, for reading and drawing while a run goes on
-SPARE = 0.5  # cores: with fewer idle ones it looks half as often, as each time it takes one from the training,
-SHARE_BUSY = SHARE / 2  # and may cost half as much: threads of a training that wait for each other all wait for the one whose core it takes
+SPARE = 0.5  # cores: with fewer idle ones it looks half as often, as each time it takes one from the training
+SHARE_BUSY = SHARE / 2  # the share then: threads of a training that wait for each other all wait for the one whose core was taken
 RATE = 500.0  # bytes a second to the terminal, meanwhile
 TICK_ENDED = 1.0
 TICK_WAITING = 0.05

@@ -99,8 +99,8 @@ objectives = {json.dumps(objectives)}
     start_worker(run)
     assert ended(run) is RunState.FAILED
     error = read_status(run).error
-    assert error.startswith("search.objectives: accuracy has no value in any evaluation of trial 0, though the loss has: it is not measured on these data")
-    assert error.endswith("start another search with what is: loss, r2, mae, rmse")
+    assert error.startswith("search.objectives: accuracy has no value in any evaluation of trial 0, though the loss has: these data do not have it.")
+    assert error.endswith("Start another search with one of loss, r2, mae, rmse")
     assert [(trial.number, trial.state) for trial in read_trials(run) if trial.started] == [(0, TrialState.FAILED)]
 
 

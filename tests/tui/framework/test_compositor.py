@@ -79,4 +79,3 @@ def placed(compositor: Compositor, screen: Screen[object]) -> Compositor:
 
 def cells(strips: Iterable[Strip]) -> list[list[tuple[str, object]]]:
     return [[(character, style) for text, style, _ in strip for character in text] for strip in strips]
-

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from gradtop.trainer.analysis.formatting import setting_text
 from gradtop.trainer.analysis.formatting import share as fraction
 from gradtop.trainer.job import Result
-from gradtop.trainer.jobs.search.outcome import outcome_of
+from gradtop.trainer.jobs.search.outcome import SearchOutcome, outcome_of
 from gradtop.trainer.metrics import metric_of
 from gradtop.trainer.record import RunReader, Status
 from gradtop.trainer.trials.recorded import Trial, TrialState, read_trials
@@ -23,13 +23,12 @@ def headline(status: Status) -> str:
     return f"{status.step} of {outcome.budget} trials" if outcome.budget else f"{status.step} trials" if outcome.counts else ""
 
 
-def best_trials(reader: RunReader) -> list[Trial]:
+def best_trials(outcome: SearchOutcome, trials: Iterable[Trial]) -> list[Trial]:
     """The best trial, or those of the Pareto front, by the first objective the best of them first."""
-    outcome = outcome_of(reader.status.result)
     best = set(outcome.best)
     name, direction = next(iter(outcome.objectives.items()), ("", ""))
     sign = -1.0 if direction == "max" else 1.0
-    return sorted((trial for trial in read_trials(reader.run) if trial.number in best), key=lambda trial: sign * trial.values.get(name, math.inf * sign))
+    return sorted((trial for trial in trials if trial.number in best), key=lambda trial: sign * trial.values.get(name, math.inf * sign))
 
 
 def trial_text(trial: Trial) -> str:
@@ -40,16 +39,19 @@ def trial_text(trial: Trial) -> str:
 def failure(trials: Iterable[Trial]) -> str:
     """Why trials failed, by the error that most of them had; "" where none failed."""
     errors = Counter(trial.error for trial in trials if trial.state is TrialState.FAILED and trial.error)
-    return "; ".join(f"{number} trial{'s' if number > 1 else ''}: {error}" for error, number in errors.most_common(1))
+    if not errors:
+        return ""
+    ((error, number),) = errors.most_common(1)
+    return f"{number} trial{'s' if number > 1 else ''}: {error}"
 
 
 def lines(reader: RunReader) -> Iterator[tuple[str, str]]:
-    outcome = outcome_of(reader.status.result)
+    outcome, trials = outcome_of(reader.status.result), read_trials(reader.run)
     if outcome.counts:
         yield "trials", ", ".join(f"{number} {state}" for state, number in outcome.counts.items())
-    if why := failure(read_trials(reader.run)):
+    if why := failure(trials):
         yield "failed", why
-    for trial in best_trials(reader)[:MOST]:
+    for trial in best_trials(outcome, trials)[:MOST]:
         yield "best", trial_text(trial)
     for evaluator, by in outcome.importances.items():
         for objective, shares in by.items():

@@ -148,7 +148,7 @@ class TrialSearch(TrialJob):
         if missing and "loss" in measured and not any(trial.values for trial in self.trials.values()):
             there = ", ".join(name for name in METRICS if name in measured)
             raise UserError(
-                f"search.objectives: {missing[0]} has no value in any evaluation of trial {number}, though the loss has: it is not measured on these data; start another search with what is: {there}"
+                f"search.objectives: {missing[0]} has no value in any evaluation of trial {number}, though the loss has: these data do not have it. Start another search with one of {there}"
             )
 
     # What it has found

@@ -29,7 +29,7 @@ MARKED = "= "
 COMMANDS = (
     ("gradtop new digits", False, "write digits.toml, a commented configuration"),
     ("gradtop train digits.toml", True, "train it in the background"),
-    ("gradtop new --help", False, "the same for images, tables, text, your own code"),
+    ("gradtop new --help", False, "other kinds: images, tables, text, your own code"),
     ("gradtop doctor", True, "see what is installed, and the GPUs"),
 )
 WAY = max(len(command) for command, _, _ in COMMANDS)

@@ -13,7 +13,7 @@ from textual.message import Message
 
 from gradtop.tui import keys
 from gradtop.tui.screens.tune.fieldset import LABEL, Fieldset
-from gradtop.tui.screens.tune.form_rows import COLUMNS, ORDER, QUIET, field_rows, folded_row
+from gradtop.tui.screens.tune.form_rows import COLUMNS, ORDER, QUIET, field_rows, folded_row, matches, stops
 from gradtop.tui.screens.tune.text import spell
 from gradtop.tui.widgets.filter_line import FilterLine
 from gradtop.tui.widgets.glyphs import draws_unicode
@@ -106,22 +106,13 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
         return section in QUIET and self.draft.is_plain(part)
 
     def stops(self) -> list[str]:
-        """What the cursor can stand on, in the order of the screen: fields, and `section.` for a folded one."""
-        if self.draft is None:
-            return []
-        by_name = {part.name: specs for part, specs in self.draft.sections()}
-        found: list[str] = []
-        for section in ORDER:
-            if section not in by_name:
-                continue
-            found += [f"{section}."] if self.folded(section) else [spec.key for spec in by_name[section] if self._matches(spec)]
-        return found
+        """What the cursor can stand on."""
+        return stops(self.draft, self.folded, self._words) if self.draft is not None else []
 
-    def _matches(self, spec: FieldSpec) -> bool:
-        words = self.filter.text.casefold().replace(".", " ").split()
-        if spec.seldom and not words and self.draft is not None and self.draft.is_default(spec):
-            return False
-        return all(word in spec.key for word in words)
+    @property
+    def _words(self) -> list[str]:
+        """What is filtered by."""
+        return self.filter.text.casefold().replace(".", " ").split()
 
     @property
     def spec(self) -> FieldSpec | None:
@@ -161,7 +152,7 @@ class Form(VerticalScroll, can_focus=True, inherit_bindings=False):
             fieldset.border_title = f" {part.name} " if self.stacked else part.name
             folded = self.folded(part.name)
             single = len(specs) == 1
-            rows = [folded_row(draft, part, specs, changed)] if folded else field_rows(draft, part, [spec for spec in specs if self._matches(spec)], changed)
+            rows = [folded_row(draft, part, specs, changed)] if folded else field_rows(draft, part, [spec for spec in specs if matches(draft, spec, self._words)], changed)
             here = next((place for place, row in enumerate(rows) if row.key == self.key), -1)
             if not draws_unicode(self):
                 rows = [row._replace(note=spell(row.note)) for row in rows]

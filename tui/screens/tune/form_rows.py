@@ -1,8 +1,8 @@
-"""What a row of the form says of a field, or of a folded section."""
+"""Which rows the form has, and what each says of a field, or of a folded section."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from gradtop.tui.screens.tune.fieldset import FieldRow
@@ -16,6 +16,23 @@ COLUMNS = (("model", "data", "task", "optimizer", "schedule"), ("training", "ini
 ORDER = tuple(section for column in COLUMNS for section in column)
 # With nothing but defaults, these are one line each until somebody opens them.
 QUIET = frozenset({"data", "task", "init", "freeze", "augment", "monitor", "sample"})
+
+
+def matches(draft: FormTexts, spec: FieldSpec, words: Sequence[str]) -> bool:
+    """Whether a field has all the words that are filtered by; without any, one that is seldom changed is shown only where it was."""
+    if spec.seldom and not words and draft.is_default(spec):
+        return False
+    return all(word in spec.key for word in words)
+
+
+def stops(draft: FormTexts, is_folded: Callable[[str], bool], words: Sequence[str]) -> list[str]:
+    """What the cursor can stand on, in the order of the screen: fields, and `section.` for a folded one."""
+    by_name = {part.name: specs for part, specs in draft.sections()}
+    found: list[str] = []
+    for section in ORDER:
+        if section in by_name:
+            found += [f"{section}."] if is_folded(section) else [spec.key for spec in by_name[section] if matches(draft, spec, words)]
+    return found
 
 
 def folded_row(draft: FormTexts, part: SectionSpec, specs: Sequence[FieldSpec], changed: set[str]) -> FieldRow:
