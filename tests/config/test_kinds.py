@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from gradtop.trainer.config import Config, ConfigProblems, parse_config
 from gradtop.trainer.declare import Kind, Section
+from tests.forked import forked
 
 BASES = [about.annotation for about in Config.model_fields.values() if isinstance(about.annotation, type) and issubclass(about.annotation, Kind)]
 KINDS = [kind for base in BASES for kind in base.kinds().values()]
@@ -38,8 +37,9 @@ class Halving(ScheduleConfig):
 # The file is put beside the others, then the configuration is read, built, planned and asked for its turning points.
 TRY = """
 import sys
+torch = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == "torch"}
 import gradtop.trainer.optim.schedules as rooms
-rooms.__path__.append(sys.argv[1])
+rooms.__path__.append(folder)
 from gradtop.trainer.analysis.lr_turns import lr_turns
 from gradtop.trainer.config import find_spec, parse_config, sections, to_tables
 config = parse_config('[schedule]\\nkind = "halving"\\nat = 0.25\\n[optimizer]\\nlr = 0.5')
@@ -47,6 +47,7 @@ assert "halving" in next(part for part in sections() if part.name == "schedule")
 assert find_spec("schedule.at").help
 print([(turn.step, turn.factor) for turn in lr_turns(to_tables(config)["schedule"], 8, 4)])
 assert "torch" not in sys.modules
+sys.modules.update(torch)
 from gradtop.trainer.optim.lr_preview import planned_lr
 print([lr for _, lr in planned_lr(config.schedule, config.optimizer, total_steps=8, steps_per_epoch=4)])
 """
@@ -55,10 +56,9 @@ print([lr for _, lr in planned_lr(config.schedule, config.optimizer, total_steps
 def test_a_new_kind_takes_one_file(tmp_path: Path) -> None:
     (tmp_path / "halving.py").write_text(HALVING)
 
-    done = subprocess.run([sys.executable, "-P", "-c", TRY, str(tmp_path)], capture_output=True, text=True, check=False)
+    said = forked(TRY, anew=["gradtop"], folder=str(tmp_path))
 
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["[(2, 0.5)]", str([0.5] * 2 + [0.25] * 6)]
+    assert said.splitlines() == ["[(2, 0.5)]", str([0.5] * 2 + [0.25] * 6)]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)

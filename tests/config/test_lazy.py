@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from gradtop.trainer.config import ConfigProblems, parse_config
 from gradtop.trainer.declare import Section
+from tests.forked import forked
 
 TOLD = """
 import json, sys
@@ -90,5 +91,4 @@ print(len(kinds) > 40, all(each.__pydantic_complete__ for each in (*kinds, *sett
 
 
 def test_the_torch_server_builds_every_kind_before_it_forks() -> None:
-    done = subprocess.run([sys.executable, "-P", "-c", WARMED], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["True", "True"]
+    assert forked(WARMED, anew=["gradtop"]).split() == ["True", "True"]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-ROOT = Path(__file__).parents[2] / ".src"
+from tests.forked import forked
+
 MISFIT = "raise RuntimeError('operator torchvision::nms does not exist')"
 MISSING = "raise ModuleNotFoundError('No module named torchvision', name='torchvision')"
 # What needs torchvision says so, each time; then everything else is built.
@@ -42,10 +41,8 @@ def tried(folder: Path, torchvision: str) -> dict[str, Any]:
     package = folder / "torchvision"
     package.mkdir()
     (package / "__init__.py").write_text(torchvision)
-    script = f"import sys; sys.path[:0] = [{str(folder)!r}, {str(ROOT)!r}]\n{TRY}"
-    done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=False, cwd=folder)
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
+    said = forked(f"import sys; sys.path.insert(0, folder)\n{TRY}", anew=["gradtop", "torchvision"], folder=str(folder))
+    found: dict[str, Any] = json.loads(said)
     return found
 
 

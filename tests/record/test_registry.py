@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +40,7 @@ from gradtop.trainer.record.streams.registry import (
 )
 from gradtop.trainer.record.streams.segment_writer import split_stem
 from gradtop.tui.reading.metrics import all_metrics
+from tests.forked import forked
 from tests.record.support import make_run
 from tests.sources import parsed
 
@@ -170,7 +169,6 @@ def test_streams_are_written_by_jobs_and_shown_by_modes_and_commands_that_there_
 # Two processes, one of each rank, of which one has imported PyTorch for both.
 SAMPLING = """
 import os
-import sys
 import torch
 from gradtop.trainer.config.monitor import MonitorConfig
 from gradtop.trainer.monitor import Monitor
@@ -178,7 +176,7 @@ from gradtop.trainer.record import Run, StreamReader, StreamWriter
 from tests.support import wait_until
 
 first = os.fork()
-run, rank = Run(sys.argv[1]), 0 if first else 1
+run, rank = Run(path), 0 if first else 1
 writer = StreamWriter(run, rank=rank)
 monitor = Monitor(torch.nn.Linear(2, 2), MonitorConfig(enabled=False), writer, torch.device("cpu"), first_step=11 + rank)
 monitor.begin()
@@ -188,14 +186,15 @@ def both():
 wait_until(both, why="records of both ranks")
 monitor.close()
 writer.close()
-if first:
-    sys.exit(os.waitstatus_to_exitcode(os.waitpid(first, 0)[1]))
+if not first:
+    os._exit(0)
+assert os.waitstatus_to_exitcode(os.waitpid(first, 0)[1]) == 0
 """
 
 
 def test_two_ranks_that_write_at_once_are_both_read(tmp_path: Path) -> None:
     run = make_run(tmp_path)
-    subprocess.run([sys.executable, "-c", SAMPLING, str(run.path)], cwd=ROOT, check=True, timeout=120)
+    forked(SAMPLING, path=str(run.path))
 
     assert {path.name for path in run.streams.iterdir() if path.match("system*.json")} == {"system.0.json", "system.r1.0.json"}
     assert list_streams(run) == [STEPS, SYSTEM]

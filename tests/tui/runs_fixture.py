@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import random
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from gradtop.trainer.record import Column, Run, RunState, SegmentWriter, Status, append_event, new_run, write_status
 from gradtop.trainer.record.status import process_start, this_host
+from tests.tui.course import Course, Epoch, begun
 from tests.tui.fake_model import BINS, MODULES, PARAMETERS, layer_table, planned
 
 EPOCHS = 30
@@ -72,11 +72,11 @@ class Grower:
         pace: float = 0.025,
         vanishing: str = "",
     ) -> None:
-        self.run, self.lr, self.vanishing = run, lr, vanishing
+        self.run, self.lr, self.seed = run, lr, seed
         self.epochs, self.per_epoch, self.steps = epochs, per_epoch, epochs * per_epoch
         self.step, self.start, self.pace = 0, start, pace
         self.best, self.best_epoch = (math.inf, 0.0), 0
-        self.random = random.Random(seed)
+        self._course = Course(self.steps, per_epoch, lr, seed, vanishing)
         names = [name for name, _kind, _shape in PARAMETERS]
         value = Column
         self._steps = SegmentWriter(
@@ -103,8 +103,9 @@ class Grower:
             )
         ]
         self._system = SegmentWriter(run, "system", system)
-        self._written = (self._steps, self._evals, self._layers, self._activations, self._histograms, self._system)
-        self._rows: dict[SegmentWriter, list[tuple[float, ...]]] = {writer: [] for writer in self._written}
+        self._written = {
+            "steps": self._steps, "evals": self._evals, "layers": self._layers, "activations": self._activations, "histograms": self._histograms, "system": self._system,
+        }
         plan = SegmentWriter(run, "plan", [value("lr")])
         plan.append_many([(step, start, planned(step, self.steps, lr)) for step in range(0, self.steps, max(1, self.steps // 500))])
         plan.close()
@@ -120,52 +121,28 @@ class Grower:
 
     def grow(self, steps: int = 1, *, loss: float | None = None) -> None:
         """Go on by so many steps; `loss` replaces the value of the last one."""
-        for index in range(steps):
-            self._one(loss if index == steps - 1 else None)
-        for writer, rows in self._rows.items():
+        if self.step == 0 and loss is None:
+            self._course = begun(steps, self._course, self.seed)
+        else:
+            self._course.go_on(steps, loss)
+        for stream, rows in self._course.rows.items():
             if rows:
-                writer.append_many(rows)  # one write for all: most of what a run took
+                # One write for all: most of what a run took.
+                self._written[stream].append_many([(step, self.start + self.pace * ended, *values) for step, ended, values in rows])
                 rows.clear()
+        for epoch in self._course.epochs:
+            self.step = epoch.ended
+            self._epoch(epoch)
+        self._course.epochs.clear()
+        self.step = self._course.step
 
-    def _add(self, writer: SegmentWriter, step: int, values: Sequence[float]) -> None:
-        self._rows[writer].append((step, self.now, *values))
-
-    def _one(self, loss: float | None) -> None:
-        t, noise = self.step / self.steps, self.random.gauss
-        level = 2.3 * math.exp(-9 * t) + 0.06 + 0.05 * (1 - t)
-        value = level * math.exp(noise(0, 0.18)) if loss is None else loss
-        norm = (1.1 + 9 * math.exp(-14 * t)) * math.exp(noise(0, 0.22))
-        nan = math.nan
-        measured = self.step % 2 == 0
-        clipped = (1.0 if norm > 5 else 0.0) if measured else nan
-        self._add(self._steps, self.step, [value, planned(self.step, self.steps, self.lr), norm if measured else nan, clipped, 12400 + noise(0, 90), nan, nan])
-        if self.step % 10 == 0:
-            row = []
-            for depth, (name, _kind, shape) in enumerate(PARAMETERS):
-                scale = math.exp(-0.25 * depth) * (0.4 if name.endswith("bias") else 1.0)
-                scale *= 1e-6 * math.exp(-6 * t) if name == self.vanishing else 1.0
-                row += [norm * scale * math.exp(noise(0, 0.15)), math.sqrt(math.prod(shape)) * (0.08 + 0.05 * t)]
-            self._add(self._layers, self.step, row)
-            outputs = [figure for _, kind in MODULES for figure in ((0.5 + 0.2 * t, 0.01) if kind == "ReLU" else (0.8 + 0.4 * t,))]
-            self._add(self._activations, self.step, outputs)
-        if self.step % 100 == 0:
-            for index in range(len(PARAMETERS)):
-                self._add(self._histograms, self.step, self._histogram(index, t))
-        if self.step % 40 == 0:
-            self._add(self._system, self.step, [96 + noise(0, 2), 412e6 + 1e4 * self.step, nan, nan, nan, nan, nan])
-        self.step += 1
-        if self.step % self.per_epoch == 0:
-            self._epoch(level)
-
-    def _epoch(self, level: float) -> None:
-        epoch = self.step // self.per_epoch
-        val, accuracy = level * 1.1 + 0.01 + abs(self.random.gauss(0, 0.01)), 1 - 0.9 * math.exp(-0.9 * epoch) - 0.012
-        self._add(self._evals, self.step - 1, [epoch, val, accuracy])
+    def _epoch(self, ended: Epoch) -> None:
+        epoch, val, accuracy = self.step // self.per_epoch, ended.val_loss, ended.val_accuracy
         better = val < self.best[0]
         if better:
             self.best = (val, accuracy)
             self.best_epoch = epoch
-        means = {"loss": level, "lr": planned(self.step - 1, self.steps, self.lr), "samples_per_s": 12400.0}
+        means = {"loss": ended.loss, "lr": planned(self.step - 1, self.steps, self.lr), "samples_per_s": 12400.0}
         append_event(
             self.run, "epoch", time=self.now, epoch=epoch, epochs=self.epochs, step=self.step - 1, **means, val_loss=val, val_accuracy=accuracy, best=better
         )
@@ -174,16 +151,6 @@ class Grower:
         about = {"step": self.step - 1, "epoch": epoch, "val_loss": val, "val_accuracy": accuracy, "best": better, "time": self.now}
         path.with_suffix(".json").write_text(json.dumps(about))
         append_event(self.run, "checkpoint", time=self.now, step=self.step - 1, epoch=epoch, path=path.name)
-
-    def _histogram(self, index: int, t: float) -> list[float]:
-        _name, _kind, shape = PARAMETERS[index]
-        spread, mean = 0.05 + 0.06 * t, 0.01 * t * (index % 3 - 1)
-        low, high = mean - 4 * spread, mean + 4 * spread
-        centres = [low + (high - low) * (b + 0.5) / BINS for b in range(BINS)]
-        weights = [math.exp(-0.5 * ((c - mean) / spread) ** 2) * (1 + 0.15 * self.random.random()) for c in centres]
-        total, whole = math.prod(shape), sum(weights)
-        counts = [round(total * w / whole) for w in weights]
-        return [index, low, high, mean, spread, low, high, 0.0, total, *counts]
 
     def status(self, state: str, *, pid: int | None = None, updated: float | None = None, error: str = "", warning: str = "") -> None:
         """Write status.json for what has been grown so far."""
@@ -232,7 +199,7 @@ class Grower:
         )
 
     def close(self) -> None:
-        for writer in self._written:
+        for writer in self._written.values():
             writer.close()
 
 

@@ -3,11 +3,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 import textual.widgets
 from textual.color import Color
 
 import gradtop.tui
 from gradtop.tui.framework.stylesheet import ParsedOnce
+
+
+@pytest.fixture(autouse=True)
+def quick_styles() -> None:
+    """What is parsed, and how often, is what these tests are about."""
 
 
 def dressed() -> ParsedOnce:
