@@ -110,7 +110,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--checkpoint-kills", type=int, default=20, help="how often one is killed at a file operation of its checkpoints (tests/process/test_checkpoint_kill.py)")
     group.addoption("--mutations", type=int, default=220, help="changes in the files of a run that is then read (tests/fuzz/test_readers.py)")
     group.addoption("--examples", type=int, default=18, help="configurations drawn and trained (tests/training/test_sweep.py)")
-    group.addoption("--all-pairs", action="store_true", help="every optimizer with every schedule, instead of each with two (tests/training/test_resume_kinds.py)")
+    group.addoption("--all-pairs", action="store_true", help="every optimizer with every schedule, instead of each with one (tests/training/test_resume_kinds.py)")
 
 
 @pytest.hookimpl(wrapper=True)

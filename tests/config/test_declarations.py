@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from gradtop.trainer.fields.spec import EFFECTS
 from tests.config.strategies import attempt, every_field, tables
 
 FIELDS = every_field()
+PARTS = [FIELDS[start : start + 12] for start in range(0, len(FIELDS), 12)]
 LIVE_BY_DESIGN = {"optimizer.lr", "optimizer.weight_decay", "optimizer.momentum", "training.clip", "model.dropout", "training.label_smoothing", "training.epochs", "augment.rotation", "freeze.patterns", "sample.prompt", "sample.every"}
 ANY_VALUE = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.dates(),
@@ -20,12 +23,12 @@ ANY_VALUE = st.recursive(
 )
 
 
-@pytest.mark.parametrize("spec", FIELDS, ids=lambda spec: f"{spec.key}-{spec.default}")
-def test_every_field_has_help_an_expectation_and_a_way_of_effect(spec: FieldSpec) -> None:
-    assert len(spec.help) > 15
-    assert spec.help.endswith(".")
-    assert spec.expected
-    assert spec.effect in EFFECTS
+def test_every_field_has_help_an_expectation_and_a_way_of_effect() -> None:
+    for spec in FIELDS:
+        assert len(spec.help) > 15, spec.key
+        assert spec.help.endswith("."), spec.key
+        assert spec.expected, spec.key
+        assert spec.effect in EFFECTS, spec.key
 
 
 def test_the_ways_of_effect_are_those_of_the_design() -> None:
@@ -84,10 +87,16 @@ def test_values_within_the_declared_bounds_are_taken_as_they_are(made: dict[str,
             assert kept[name][key] in (value, value[0] if isinstance(value, list) and len(value) == 1 else value)
 
 
-@pytest.mark.parametrize("spec", FIELDS, ids=lambda spec: f"{spec.key}-{spec.default}")
-@settings(max_examples=6)
-@given(value=ANY_VALUE)
-def test_any_value_at_all_is_taken_or_is_a_problem_of_its_field(spec: FieldSpec, value: object) -> None:
+@pytest.mark.parametrize("some", PARTS, ids=lambda some: f"{some[0].key} to {some[-1].key}")
+@settings(max_examples=8)
+@given(data=st.data())
+def test_any_value_at_all_is_taken_or_is_a_problem_of_its_field(some: Sequence[FieldSpec], data: st.DataObject) -> None:
+    # Many values at once: most of what one alone takes is to set out for it.
+    for spec, value in zip(some, data.draw(st.lists(ANY_VALUE, min_size=len(some), max_size=len(some))), strict=True):
+        check_any(spec, value)
+
+
+def check_any(spec: FieldSpec, value: object) -> None:
     part = next(part for part in sections() if part.name == spec.section)
     kind = next(kind for kind in part.fields if spec in part.fields[kind])
     table = {"kind": kind, spec.name: value} if kind else {spec.name: value}
@@ -95,11 +104,11 @@ def test_any_value_at_all_is_taken_or_is_a_problem_of_its_field(spec: FieldSpec,
     if config is None:
         keys = {problem.key for problem in problems}
         # A wrong kind may make other fields of its section wrong; a size or a count may disagree with another section.
-        assert spec.key in keys or {key.partition(".")[0] for key in keys} <= {"model", "schedule", "monitor", "task"}
+        assert spec.key in keys or {key.partition(".")[0] for key in keys} <= {"model", "schedule", "monitor", "task"}, (spec.key, value)
         assert all(str(problem).isprintable() for problem in problems)
     else:
-        assert to_tables(config)[spec.section][spec.name] in (value, [value], value[0] if isinstance(value, list) and value else value)
-        assert not isinstance(value, bool) or spec.type == "bool"
+        assert to_tables(config)[spec.section][spec.name] in (value, [value], value[0] if isinstance(value, list) and value else value), spec.key
+        assert not isinstance(value, bool) or spec.type == "bool", spec.key
 
 
 @given(ANY_VALUE)
