@@ -12,7 +12,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.servers import ready_server, servers_below
+from tests.process.support import Zygote
+from tests.servers import ready_server, server_pids, servers_below
 
 CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 # The models of tests are tiny, and every core has a test of its own: a thread more would only wait for the others.
@@ -47,9 +48,20 @@ def own_servers(quiet_environment: None, tmp_path: Path, monkeypatch: pytest.Mon
         yield runtime
 
 
+@pytest.fixture(scope="session")
+def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
+    """What forks workers and servers: one process for all processes of pytest."""
+    folder = tmp_path_factory.getbasetemp()
+    zygote = Zygote(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
+    yield zygote
+    zygote.close()
+
+
 @pytest.fixture
-def running_server(quiet_environment: None) -> int:
-    """The process of the server that tests share, ready."""
+def running_server(quiet_environment: None, zygote: Zygote) -> int:
+    """The process of the server that tests share, ready. It is started without a second import of PyTorch; those of `own_servers` are not."""
+    if not server_pids(Path(os.environ["XDG_RUNTIME_DIR"])):
+        zygote.start_server()
     return ready_server()
 
 

@@ -17,13 +17,6 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
-@pytest.fixture(scope="session")
-def zygote() -> Iterator[Zygote]:
-    zygote = Zygote()
-    yield zygote
-    zygote.close()
-
-
 @pytest.fixture
 def start(zygote: Zygote) -> Iterator[Callable[..., Worker]]:
     """Start a worker for a run, as `Zygote.start` does; it does not outlive the test."""

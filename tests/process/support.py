@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ from gradtop.trainer.launch.worker_environment import worker_environment
 from gradtop.trainer.record import Run, RunReader, RunState, Status, list_runs, new_run, read_status
 from gradtop.trainer.record.state import ACTIVE
 from gradtop.trainer.server.__main__ import IDLE
+from tests.process import zygote
 from tests.support import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -96,24 +99,43 @@ class Worker(Process):
 
 
 class Zygote:
-    """Forks workers that need not import PyTorch."""
+    """Forks workers that need not import PyTorch. The process that does it is shared with all that are given the same folder."""
 
-    def __init__(self) -> None:
-        env = {**os.environ, "OMP_NUM_THREADS": "1"}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.process.zygote"], cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self._started = False
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._link: socket.socket | None = None
+        self._heard = b""
 
     def ask(self, **request: object) -> int:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        if not self._started:
-            self._started = True
-            assert self._process.stdout.readline() == "0\n"
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        self._link = self._link or self._connected()
+        self._link.sendall(json.dumps(request).encode() + b"\n")
+        while b"\n" not in self._heard:
+            data = self._link.recv(1 << 10)
+            assert data, (self._folder / "zygote.log").read_text()
+            self._heard += data
+        line, _, self._heard = self._heard.partition(b"\n")
+        return int(line)
+
+    def _connected(self) -> socket.socket:
+        """Started where it does not run yet: while the lock is held, it neither ends nor does another one begin."""
+        link = socket.socket(socket.AF_UNIX)
+        folder = os.open(self._folder, os.O_PATH | os.O_DIRECTORY)
+        with (self._folder / zygote.LOCK).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                link.connect(f"/proc/self/fd/{folder}/{zygote.SOCKET}")
+            except OSError:
+                self._begin()
+                link.connect(f"/proc/self/fd/{folder}/{zygote.SOCKET}")
+        os.close(folder)
+        return link
+
+    def _begin(self) -> None:
+        (self._folder / zygote.SOCKET).unlink(missing_ok=True)
+        env = {**os.environ, "OMP_NUM_THREADS": "1"}
+        with (self._folder / "zygote.log").open("wb") as log:
+            command = [sys.executable, "-m", "tests.process.zygote", str(self._folder)]
+            subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, check=True)
 
     def start(
         self,
@@ -123,6 +145,7 @@ class Zygote:
         log: Path | None = None,
         unprivileged: bool = False,
         dies_at: int = 0,
+        dies_at_step: int = 0,
         open_files: int = 0,
     ) -> Worker:
         pid = self.ask(
@@ -131,6 +154,8 @@ class Zygote:
             witness=str(witness or ""),
             unprivileged=unprivileged,
             dies_at=dies_at,
+            dies_at_step=dies_at_step,
+            env=dict(os.environ),
             open_files=open_files,
         )
         return Worker(self, pid)
@@ -141,8 +166,8 @@ class Zygote:
         assert self.ask(serve=server_name(env), idle=idle, env=env) == 0
 
     def close(self) -> None:
-        with self._process:
-            self._process.kill()
+        if self._link is not None:
+            self._link.close()
 
 
 def witnessed(witness: Path) -> Iterator[dict[str, Any]]:

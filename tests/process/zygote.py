@@ -1,10 +1,11 @@
 """A process that has imported PyTorch once and forks workers from then on: the real worker, without its seconds of import.
 
-Reads one JSON object a line and answers each with a number: `{"arguments": […], "log": …, …}` with the pid of a worker with
+`python -m tests.process.zygote FOLDER` listens there; all processes of a session of tests share one, which ends with the last of them.
+It reads one JSON object a line and answers each with a number: `{"arguments": […], "log": …, "env": {…}, …}` with the pid of a worker with
 these arguments, `{"wait": PID}` with its exit code, negative for a signal. With a witness, the worker adds a line to that
 file after each write of a record that returned; an unprivileged one is bound by permissions though it may be root's. One that
-dies at an operation is killed when it is about to do that file operation in the thread that writes checkpoints, counted from 1.
-`open_files` is how many it may have open, 0 for as many as this process.
+dies at an operation is killed when it is about to do that file operation in the thread that writes checkpoints, counted from 1; one that
+dies at a step, in the middle of that step. `open_files` is how many it may have open, 0 for as many as this process.
 
 `{"serve": NAME, "idle": S, "env": {…}}` is answered with the exit code of a start of the torch server: a start without its seconds of import, too.
 """
@@ -12,11 +13,14 @@ dies at an operation is killed when it is about to do that file operation in the
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import io
 import json
 import os
 import resource
+import select
 import signal
+import socket
 import sys
 import threading
 import traceback
@@ -26,45 +30,86 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+SOCKET, LOCK = "zygote.socket", "zygote.lock"
+
 
 def main() -> None:
-    import torchvision  # noqa: F401 - as a worker has it
+    folder = os.open(sys.argv[1], os.O_PATH | os.O_DIRECTORY)
+    # By the descriptor: a path may be longer than the 108 bytes of an address.
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(f"/proc/self/fd/{folder}/{SOCKET}")
+    listener.listen()
+    # It belongs to none of the processes that it works for.
+    if os.fork():
+        os._exit(0)
+    from gradtop.trainer.server.preload import preload
 
-    import gradtop.trainer.training.loop
-    import gradtop.trainer.training.session  # noqa: F401 - ditto
-
+    # As the torch server does before it forks: a worker that begins here does nothing for the first time, and copies few pages.
+    preload()
     # More threads than this one would be lost in a fork.
     assert len(list(Path("/proc/self/task").iterdir())) == 1
-    answer(0)
-    for line in sys.stdin:
-        request = json.loads(line)
-        if "wait" in request:
-            _, status = os.waitpid(request["wait"], 0)
-            answer(os.waitstatus_to_exitcode(status))
-        elif "serve" in request:
-            answer(started_server(request))
-        elif (child := os.fork()) == 0:
-            be_worker(request)
-        else:
-            answer(child)
+    clients: dict[socket.socket, bytes] = {}
+    while True:
+        for ready in select.select([listener, *clients], [], [])[0]:
+            if ready is listener:
+                clients[listener.accept()[0]] = b""
+                continue
+            data = receive(ready)
+            if not data:
+                del clients[ready]
+                ready.close()
+                if not clients and ended(folder):
+                    return
+                continue
+            *lines, clients[ready] = (clients[ready] + data).split(b"\n")
+            for line in lines:
+                ready.sendall(b"%d\n" % answer(json.loads(line), [listener, *clients]))
 
 
-def answer(number: int) -> None:
-    print(number, flush=True)
+def receive(client: socket.socket) -> bytes:
+    try:
+        return client.recv(1 << 16)
+    except ConnectionResetError:  # by one that was killed
+        return b""
 
 
-def started_server(request: dict[str, Any]) -> int:
-    starting = os.fork()
-    if starting:
-        return os.waitstatus_to_exitcode(os.waitpid(starting, 0)[1])
+def ended(folder: int) -> bool:
+    """Whether nobody is about to connect, so that the next one starts another process."""
+    lock = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.unlink(SOCKET, dir_fd=folder)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+    return True
+
+
+def answer(request: dict[str, Any], mine: list[socket.socket]) -> int:
+    if "wait" in request:
+        _, status = os.waitpid(request["wait"], 0)
+        return os.waitstatus_to_exitcode(status)
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) if "serve" in request else child
+    for each in mine:
+        each.close()
+    os.environ.clear()
+    os.environ.update(request["env"])
+    if "serve" in request:
+        start_serving(request)
+    be_worker(request)
+    raise AssertionError("neither returns")
+
+
+def start_serving(request: dict[str, Any]) -> None:
     code = 70
     try:
         os.setsid()
         null = os.open(os.devnull, os.O_RDWR)
         for place in range(3):
             os.dup2(null, place)
-        os.environ.clear()
-        os.environ.update(request["env"])
         from gradtop.trainer.server.__main__ import serve
 
         code = serve(request["serve"], request["idle"])
@@ -89,6 +134,8 @@ def be_worker(request: dict[str, Any]) -> None:
             obey_permissions()
         if request["dies_at"]:
             die_at_operation(request["dies_at"])
+        if request["dies_at_step"]:
+            die_at_step(request["dies_at_step"])
         if request["open_files"]:
             resource.setrlimit(resource.RLIMIT_NOFILE, (request["open_files"], request["open_files"]))
         from gradtop.trainer.__main__ import main as work
@@ -127,6 +174,20 @@ def die_at_operation(number: int) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     threading.setprofile(watch)
+
+
+def die_at_step(number: int) -> None:
+    """Kill this process in the middle of a step, before it changes a weight."""
+    from gradtop.trainer.monitor.monitor import Monitor
+
+    after_backward = Monitor.after_backward
+
+    def watched(self: Monitor, step: int) -> None:
+        if step == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        after_backward(self, step)
+
+    Monitor.after_backward = watched  # type: ignore[method-assign]
 
 
 def is_file_operation(function: Any) -> bool:

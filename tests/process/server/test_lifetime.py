@@ -69,6 +69,8 @@ def test_commands_that_come_while_the_server_imports_are_obeyed(own_servers: Pat
 def test_a_start_that_is_terminated_while_the_server_imports_leaves_a_stopped_run(own_servers: Path, tmp_path: Path) -> None:
     run = make_run(tmp_path)
     start_worker(run)
+    # One that had yet to listen would outlive the test, which ends those that do.
+    wait_until(lambda: server_pids(own_servers), 30, "the server")
     os.kill(read_status(run).pid, signal.SIGTERM)
     wait_for_state(run, "stopped")
     assert "SIGTERM" in run.log.read_text()
