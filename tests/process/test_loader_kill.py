@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from gradtop.trainer.record import Run, new_run
-from tests.process.support import Worker, wait_for_step
-from tests.training.runs import check_alike
+from tests.process.support import Worker
+from tests.training.runs import check_alike, events
 
 DATA = {
     "workers and a sampler": 'target = "tests.data.test_workers:load"\nworkers = 2\nsampler = "balanced"',
@@ -28,9 +29,7 @@ def test_a_killed_run_resumes_bit_equal(tmp_path: Path, start: Callable[..., Wor
     whole, killed = (run_of(tmp_path / name, data) for name in ("whole", "killed"))
     assert start(whole).wait() == 0
     for step in (9, 41):
-        worker = start(killed, *(["--resume"] if step > 9 else []))
-        wait_for_step(killed, step)
-        worker.kill()
-        worker.wait()
+        assert start(killed, *(["--resume"] if step > 9 else []), dies_at_step=step).wait() == -signal.SIGKILL
     assert start(killed, "--resume").wait() == 0
+    assert events(killed, "resumed")[-1]["step"] > 9, "no checkpoint was there to go on from"
     check_alike(whole, killed, "accuracy")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from gradtop.trainer.record import Run, new_run, read_status
 from tests.data.mask_files import write_pairs
-from tests.process.support import Worker, wait_for_step
+from tests.process.support import Worker
 from tests.tasks.support import task_run
 from tests.training.runs import check_alike, events
 
@@ -25,7 +26,7 @@ def own_run(folder: Path) -> Run:
     """Dicts, a dropout, and a loss of somebody's own."""
     targets = {"model": "nested_project:reader", "data": "nested_project:encoded", "task": "own_task_project:charted"}
     tables = [f'[{name}]\nkind = "custom"\ntarget = "tests.training.{target}"\n' for name, target in targets.items()]
-    return new_run(folder, "\n".join([*tables, '[training]\nepochs = 60\nbatch_size = 16\ndevice = "cpu"\nthreads = 1\nseed = 3\n']), {})
+    return new_run(folder, "\n".join([*tables, '[training]\nepochs = 40\nbatch_size = 16\ndevice = "cpu"\nthreads = 1\nseed = 3\n']), {})
 
 
 def mask_run(folder: Path, pictures: Path) -> Run:
@@ -56,12 +57,12 @@ batch_size = 4
 device = "cpu"
 threads = 1
 """
-TESTED = '[model]\nkind = "mlp"\nhidden = [8]\n\n[data]\ntest = 0.3\n\n[training]\nepochs = 20\nbatch_size = 64\ndevice = "cpu"\nthreads = 1\nmetrics = ["auroc"]\n'
+TESTED = '[model]\nkind = "mlp"\nhidden = [8]\n\n[data]\ntest = 0.3\n\n[training]\nepochs = 7\nbatch_size = 64\ndevice = "cpu"\nthreads = 1\nmetrics = ["auroc"]\n'
 
 
 @pytest.mark.parametrize(("task", "target", "score"), TASKS)
 def test_a_killed_run_resumes_bit_equal(tmp_path: Path, start: Callable[..., Worker], task: str, target: str, score: str) -> None:
-    whole, killed = (task_run(tmp_path / name, task, target, arguments="samples = 200", epochs=40, training="seed = 3") for name in ("whole", "killed"))
+    whole, killed = (task_run(tmp_path / name, task, target, arguments="samples = 200", epochs=5, training="seed = 3") for name in ("whole", "killed"))
     check_killed(whole, killed, start, score)
 
 
@@ -92,12 +93,13 @@ def check_tested(whole: Run, killed: Run) -> None:
     assert {each["samples"] for each in events(killed, "test")} == {event["samples"]}
 
 
+KILLED = (9, 83)  # before the first checkpoint, and after several
+
+
 def check_killed(whole: Run, killed: Run, start: Callable[..., Worker], score: str) -> None:
     assert start(whole).wait() == 0
-    for step in (9, 83):
-        worker = start(killed, *(["--resume"] if step > 9 else []))
-        wait_for_step(killed, step)
-        worker.kill()
-        worker.wait()
+    for step in KILLED:
+        assert start(killed, *(["--resume"] if step > KILLED[0] else []), dies_at_step=step).wait() == -signal.SIGKILL
     assert start(killed, "--resume").wait() == 0
+    assert events(killed, "resumed")[-1]["step"] > KILLED[0], "no checkpoint was there to go on from"
     check_alike(whole, killed, score)
