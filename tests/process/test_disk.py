@@ -13,12 +13,13 @@ from gradtop.trainer.checkpoint import format as checkpoint
 from gradtop.trainer.record import read_status, send, wait_for_answer
 from gradtop.tui.cli.main import main
 from tests.disk import mounted, occupy
-from tests.process.support import CONFIG, FOREVER, Worker, make_run, state_of, wait_for_step
+from tests.process.support import CONFIG, FOREVER, Worker, let_others_go_first, make_run, state_of, wait_for_step
 from tests.support import wait_until
 from tests.training.runs import events
 
 Start = Callable[..., Worker]
 
+EPOCHS = 75  # one second, of which a run that lets others go first has most left when its disk is full
 LOST = "some telemetry could not be written"
 
 
@@ -29,21 +30,22 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_disk_that_fills_up_costs_records_and_no_step(tmp_path: Path, small_disk: Path, start: Start) -> None:
-    run = make_run(small_disk, epochs=150)
+    run = make_run(small_disk, epochs=EPOCHS)
     log = tmp_path / "log"  # on another disk, so that what the worker says can be read
     worker = start(run, log=log)
     wait_for_step(run, 20)
+    let_others_go_first(run)
     occupy(small_disk)
 
     assert worker.wait(90) == 1
 
     status = read_status(run)
-    assert (status.state, status.step, state_of(run)) == ("failed", 150 * 25, "failed")
+    assert (status.state, status.step, state_of(run)) == ("failed", EPOCHS * 25, "failed")
     assert status.dropped > 0
     assert LOST in status.warning or "checkpoint" in status.warning
     newest = checkpoint.saved_steps(run.checkpoints)[-1]
     assert status.error == (
-        f"trained to step {150 * 25}, but that is in no checkpoint (No space left on device): "
+        f"trained to step {EPOCHS * 25}, but that is in no checkpoint (No space left on device): "
         f"the newest checkpoint is of step {newest}, where a resume begins"
     )
     assert log.read_text().count(LOST) == 1
@@ -103,13 +105,14 @@ def test_where_the_reserve_is_used_up_too_the_end_is_asked_for_by_a_signal(
 def test_a_model_that_prints_trains_on_while_its_log_lies_on_a_full_disk(small_disk: Path, start: Start) -> None:
     # 100 bytes for each batch.
     model = '[model]\nkind = "custom"\ntarget = "tests.process.printing:printing"\n'
-    tables = CONFIG.format(epochs=150)
+    tables = CONFIG.format(epochs=EPOCHS)
     run = make_run(small_disk, config=model + tables[tables.index("[data]") :])
     worker = start(run, log=run.log)
     wait_for_step(run, 20)
+    let_others_go_first(run)
     occupy(small_disk)
     assert worker.wait(90) == 1
-    assert (read_status(run).step, read_status(run).error[:21]) == (150 * 25, f"trained to step {150 * 25},")
+    assert (read_status(run).step, read_status(run).error[:21]) == (EPOCHS * 25, f"trained to step {EPOCHS * 25},")
 
 
 def test_when_there_is_room_again_records_and_checkpoints_go_on(tmp_path: Path, small_disk: Path, start: Start) -> None:
@@ -133,9 +136,10 @@ def test_when_there_is_room_again_records_and_checkpoints_go_on(tmp_path: Path, 
 
 
 def test_a_run_directory_that_becomes_read_only_costs_no_step(tmp_path: Path, start: Start) -> None:
-    run = make_run(tmp_path, epochs=150)
+    run = make_run(tmp_path, epochs=EPOCHS)
     worker = start(run, unprivileged=True)
     wait_for_step(run, 20)
+    let_others_go_first(run)
     folders = [run.path, *(path for path in run.path.iterdir() if path.is_dir())]
     for folder in folders:
         folder.chmod(0o500)
@@ -146,7 +150,7 @@ def test_a_run_directory_that_becomes_read_only_costs_no_step(tmp_path: Path, st
             folder.chmod(0o700)
 
     status = read_status(run)
-    assert (status.state, status.step, state_of(run)) == ("failed", 150 * 25, "failed")
+    assert (status.state, status.step, state_of(run)) == ("failed", EPOCHS * 25, "failed")
     assert "is in no checkpoint (Permission denied)" in status.error
     assert "checkpoint" in status.warning, "the warning tells of the checkpoint that could not be written"
     assert run.log.read_text().splitlines()[-1].startswith("failed at step")

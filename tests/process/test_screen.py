@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gradtop.trainer.config import load_config
-from gradtop.trainer.record import Run, list_runs, read_meta, read_status
+from gradtop.trainer.record import Run, list_runs, read_meta, read_status, send, wait_for_answer
 from tests.process.support import (
     CONFIG,
     FOREVER,
@@ -90,7 +90,7 @@ def test_start_watch_all_modes_edit_restart_leave_and_come_back(tmp_path: Path, 
 
 def test_a_terminal_that_is_closed_under_the_screen_leaves_the_run_to_its_end(tmp_path: Path, tmux: Terminal, adopt: Adopt) -> None:
     runs = tmp_path / "runs"
-    screen = tmux(str(GRADTOP), "train", str(config_file(tmp_path, epochs=400)), "--watch", "--runs", str(runs))
+    screen = tmux(str(GRADTOP), "train", str(config_file(tmp_path)), "--watch", "--runs", str(runs))
     run = wait_for_run(runs)
     adopt(run)
     screen.wait_for("● training", timeout=90)
@@ -99,9 +99,13 @@ def test_a_terminal_that_is_closed_under_the_screen_leaves_the_run_to_its_end(tm
     screen.kill()
 
     assert command.ends_within(20), "the screen goes on without a terminal"
-    assert read_status(run).step < 400 * 25, "the run ended before its terminal was closed"
+    step = wait_for_step(run, read_status(run).step + 50).step
+    epochs = step // 25 + 40  # near enough to be waited for
+    answer = wait_for_answer(run, send(run, "set", changes={"training.epochs": epochs}, confirmed=True), 60)
+    assert answer is not None
+    assert answer["ok"], answer
     wait_for_state(run, "done", timeout=90)
-    assert read_status(run).step == 400 * 25
+    assert read_status(run).step == epochs * 25
     command.close()
 
 
