@@ -42,7 +42,23 @@ def build(folder: Path) -> Builds:
     shutil.unpack_archive(sdist, folder / "unpacked", filter="data")
     (unpacked,) = (folder / "unpacked").iterdir()
     wheel = hook(WHEEL, unpacked, folder / "wheel")
-    return Builds(checkout, sdist, wheel, hook(EDITABLE, checkout, folder / "editable"))
+    editable = hook(EDITABLE, checkout, folder / "editable")
+    take_compiled(checkout)
+    return Builds(checkout, sdist, wheel, editable)
+
+
+def take_compiled(folder: Path) -> None:
+    """Give each module below the folder that is one of ours what Python has compiled of it: a process would compile hundreds."""
+    for name in ("tui", "trainer"):
+        for package in [found for found in folder.rglob(name) if found.is_dir() and not found.is_symlink()]:
+            for compiled in (ROOT / name).rglob("__pycache__/*.pyc"):
+                place = compiled.relative_to(ROOT / name)
+                source = compiled.parents[1] / f"{compiled.name.partition('.')[0]}.py"
+                copy = package / source.relative_to(ROOT / name)
+                if source.exists() and copy.exists() and copy.read_bytes() == source.read_bytes():
+                    shutil.copystat(source, copy)  # by its time and length Python knows that it is the source of what was compiled
+                    (package / place).parent.mkdir(exist_ok=True)
+                    shutil.copy(compiled, package / place)
 
 
 def hook(code: str, source: Path, out: Path) -> Path:
@@ -58,6 +74,7 @@ def install(wheel: Path, folder: Path) -> Path:
     (site,) = folder.glob("lib/python*/site-packages")
     with zipfile.ZipFile(wheel) as packed:
         packed.extractall(site)
+    take_compiled(site)
     # Lines of a .pth file are added to the path; the .pth files in those directories, our own editable install among them, are not read.
     (site / "dependencies.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
     python = folder / "bin" / "python"

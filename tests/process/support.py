@@ -183,10 +183,18 @@ def make_run(runs: Path, *sections: str, epochs: int = FOREVER, config: str = CO
 
 def acting_run(runs: Path, moment: str, action: str, *, epochs: int = 4) -> Run:
     """A run whose model does that at that moment (`moments.Acting`), once in all runs below this folder."""
-    arguments = f'moment = "{moment}", action = "{action}", fuse = "{runs / f"{moment} {action}"}"'
-    model = f'[model]\nkind = "custom"\ntarget = "tests.process.moments:acting"\narguments = {{{arguments}}}\n'
+    return custom_run(runs, "acting", f'moment = "{moment}", action = "{action}", fuse = "{runs / f"{moment} {action}"}"', epochs=epochs)
+
+
+def resting_run(runs: Path) -> Run:
+    """A run that only has to go on while something else is waited for: a fifth of the processor, and as many steps a second."""
+    return custom_run(runs, "resting")
+
+
+def custom_run(runs: Path, model: str, arguments: str = "", *, epochs: int = FOREVER) -> Run:
+    """A run of a model of `moments`."""
     tables = CONFIG.format(epochs=epochs)
-    return new_run(runs, model + tables[tables.index("[data]") :], {})
+    return new_run(runs, f'[model]\nkind = "custom"\ntarget = "tests.process.moments:{model}"\narguments = {{{arguments}}}\n' + tables[tables.index("[data]") :], {})
 
 
 def state_of(run: Run) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from gradtop.trainer.checkpoint.format import saved_steps
 from gradtop.trainer.record import EventReader, Run, read_status, send
 from gradtop.trainer.record.process import ask_by_signal, send_signals
-from tests.process.support import Worker, make_run, wait_for_step
+from tests.process.support import Worker, resting_run, wait_for_step
 from tests.support import wait_until
 from tests.training.runs import rows
 
@@ -18,7 +18,7 @@ Start = Callable[..., Worker]
 
 
 def test_a_run_that_is_moved_goes_on_where_it_is_now_and_no_record_is_lost(tmp_path: Path, start: Start) -> None:
-    run = make_run(tmp_path / "runs")
+    run = resting_run(tmp_path / "runs")
     log = tmp_path / "log"
     worker = start(run, log=log)
     wait_for_step(run, 20)
@@ -40,7 +40,7 @@ def test_a_run_that_is_moved_goes_on_where_it_is_now_and_no_record_is_lost(tmp_p
 
 
 def test_a_run_that_is_deleted_ends_and_says_so(tmp_path: Path, start: Start) -> None:
-    run, log = make_run(tmp_path / "runs"), tmp_path / "log"
+    run, log = resting_run(tmp_path / "runs"), tmp_path / "log"
     worker = start(run, log=log)
     wait_for_step(run, 20)
 
@@ -54,7 +54,7 @@ def test_a_run_that_is_deleted_ends_and_says_so(tmp_path: Path, start: Start) ->
 
 def test_a_run_of_which_only_a_part_is_left_ends_too(tmp_path: Path, start: Start) -> None:
     """As `rm -rf` leaves it that is too slow for a worker which writes a new file while the directory empties."""
-    run, log = make_run(tmp_path / "runs"), tmp_path / "log"
+    run, log = resting_run(tmp_path / "runs"), tmp_path / "log"
     worker = start(run, log=log)
     wait_for_step(run, 20)
 
@@ -66,7 +66,7 @@ def test_a_run_of_which_only_a_part_is_left_ends_too(tmp_path: Path, start: Star
 
 
 def test_folders_that_are_deleted_from_a_run_are_made_anew(tmp_path: Path, start: Start) -> None:
-    run = make_run(tmp_path / "runs")
+    run = resting_run(tmp_path / "runs")
     worker = start(run, log=tmp_path / "log")
     wait_for_step(run, 20)
     for folder in (run.checkpoints, run.streams, run.control, run.leases):
@@ -82,7 +82,7 @@ def test_folders_that_are_deleted_from_a_run_are_made_anew(tmp_path: Path, start
 
 
 def test_a_signal_meant_for_a_copy_of_a_live_run_does_not_end_the_run(tmp_path: Path, start: Start) -> None:
-    run, copy = make_run(tmp_path / "runs"), Run(tmp_path / "runs" / "copy")
+    run, copy = resting_run(tmp_path / "runs"), Run(tmp_path / "runs" / "copy")
     worker = start(run, log=tmp_path / "log")
     wait_for_step(run, 20)
     shutil.copytree(run.path, copy.path)
