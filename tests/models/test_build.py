@@ -116,13 +116,13 @@ def test_the_seed_decides_the_weights(config: ModelConfig) -> None:
     ids=lambda value: getattr(value, "name", getattr(value, "kind", "")),
 )
 def test_each_kind_learns(config: ModelConfig, lr: float) -> None:
-    dataset = load_data(Fake(samples=32, classes=4, image_size=32, channels=1), seed=0)
+    dataset = load_data(Fake(samples=16, classes=4, image_size=32, channels=1), seed=0)
     assert isinstance(dataset, Dataset)
     torch.manual_seed(0)
     model = build_model(config, dataset.info)
     optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
     losses = []
-    for _ in range(12):
+    for _ in range(10):
         loss = functional.cross_entropy(model(dataset.train_images), dataset.train_labels)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

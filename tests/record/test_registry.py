@@ -76,10 +76,17 @@ def words(node: ast.AST) -> Iterator[ast.Constant]:
             yield from words(each)
 
 
+def names_streams(target: ast.expr) -> bool:
+    return any("streams" in (getattr(each, "id", "") or getattr(each, "attr", "")) for each in ast.walk(target))
+
+
 def literals(name: str, tree: ast.Module) -> Iterator[ast.Constant]:
     """Strings that stand where the name of a stream or a column is meant."""
-    reads_streams = "streams.registry" in ast.dump(tree) or any(isinstance(n, ast.Attribute) and n.attr == "stream" for n in ast.walk(tree))
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    reads_streams = any(
+        (isinstance(node, ast.Attribute) and node.attr == "stream") or (isinstance(node, ast.ImportFrom) and "streams.registry" in (node.module or "")) for node in nodes
+    )
+    for node in nodes:
         if isinstance(node, ast.Call):
             called = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id if isinstance(node.func, ast.Name) else ""
             if called in NAMING or (called == "Column" and name.startswith("trainer/")):
@@ -88,7 +95,7 @@ def literals(name: str, tree: ast.Module) -> Iterator[ast.Constant]:
             for keyword in node.keywords:
                 if keyword.arg == "streams":
                     yield from (word for word in words(keyword.value) if word.value in DECLARED)
-        if isinstance(node, ast.Assign | ast.AnnAssign) and "streams" in ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target):
+        if isinstance(node, ast.Assign | ast.AnnAssign) and names_streams(node.targets[0] if isinstance(node, ast.Assign) else node.target):
             yield from (word for word in words(node.value) if word.value in DECLARED) if node.value else ()
         if reads_streams and isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and node.slice.value in DECLARED:
             receiver = ast.unparse(node.value)

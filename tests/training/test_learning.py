@@ -50,7 +50,7 @@ MODELS = {
     "mlp": [],
     "cnn": ["model.channels=8"],
     "transformer": ["model.num_layers=1", "model.hidden_size=16", "model.num_heads=2"],
-    "language_model": ["data.kind=text", "data.file=text.txt", "model.num_layers=1", "model.hidden_size=16", "model.num_heads=2", "model.context=8"],
+    "language_model": ["data.kind=text", "data.file=text.txt", "model.num_layers=1", "model.hidden_size=16", "model.num_heads=2", "model.context=8", "training.epochs=4"],
     "shared": ["model.hidden_size=16", "model.num_layers=2"],
     "torchvision": SMALL,
     "custom": [f"model.target={__name__}:linear", "model.arguments={bias = false}"],

@@ -120,16 +120,12 @@ async def test_what_code_of_the_user_measures_can_be_monitored(tmp_path: Path, r
         assert screen.text("training.monitor") == "distance"
 
 
-async def test_a_list_is_left_without_choosing(tmp_path: Path, run: Run) -> None:
+async def test_a_list_is_left_without_choosing_and_a_yes_or_no_is_turned_with_enter(tmp_path: Path, run: Run) -> None:
     async with opened(tmp_path, run=run) as screen:
         await screen.press("up", "enter")
         await screen.until(lambda: isinstance(screen.app.screen, Choose), "the list")
         await screen.press("up", "escape")
         assert screen.text("optimizer.kind") == "adamw"
-
-
-async def test_a_yes_or_no_is_turned_with_enter(tmp_path: Path, run: Run) -> None:
-    async with opened(tmp_path, run=run) as screen:
         screen.form.go("monitor.enabled")
         await screen.press("enter")
         assert screen.text("monitor.enabled") == "false"
@@ -149,23 +145,13 @@ async def test_pasting_puts_one_line_into_the_field(tmp_path: Path, run: Run) ->
         await screen.until(lambda: screen.text(LR) == "4e-4", "the text")
 
 
-async def test_the_copied_text_is_a_setting_for_the_command_line(tmp_path: Path, run: Run) -> None:
-    async with opened(tmp_path, run=run) as screen:
-        assert screen.tune.copied() == ("optimizer.lr=2e-3", "the setting")
-
-
-async def test_one_field_is_not_called_fields(tmp_path: Path, run: Run) -> None:
-    async with opened(tmp_path, run=run) as screen:
-        await screen.press("slash", *"batch_size", "enter")
-        await screen.shows("batch_size   1 field   ")
-
-
 async def test_slash_filters_the_fields_by_name_and_minus_folds_a_section(tmp_path: Path, run: Run) -> None:
     async with opened(tmp_path, run=run) as screen:
         await screen.press("slash", *"decay")
         assert screen.form.stops() == ["optimizer.weight_decay", "optimizer.decay_all"]
         await screen.press("enter", "slash", *"accum", "enter")
         assert screen.form.stops() == ["training.accumulate"]
+        await screen.shows("accum   1 field   ")
         await screen.press("escape")
         await screen.until(lambda: len(screen.form.stops()) > 20, "all of them")
         screen.form.go("model.norm")
@@ -176,29 +162,31 @@ async def test_slash_filters_the_fields_by_name_and_minus_folds_a_section(tmp_pa
         assert screen.form.key == "model.kind"
 
 
-@pytest.mark.parametrize("key", [LR, "schedule.kind", "training.compile", "model."])
-async def test_where_the_filter_leaves_no_field_no_key_changes_one(tmp_path: Path, run: Run, key: str) -> None:
+async def test_where_the_filter_leaves_no_field_no_key_changes_one(tmp_path: Path, run: Run) -> None:
     async with opened(tmp_path, run=run) as screen:
-        screen.form.go(key)
-        await screen.press("slash", *"xyz", "enter")
-        assert screen.form.stops() == []
-        await screen.press("left", "right", "h", "l", "j", "k", "tab", "minus", "y", "x", "enter", "enter", "left", "right")
-        assert screen.form.stops() == []
-        assert not screen.draft.differences()
-        await screen.press("escape")
-        await screen.until(lambda: len(screen.form.stops()) > 20, "all of them")
+        for key in (LR, "schedule.kind", "training.compile", "model."):
+            screen.form.go(key)
+            await screen.press("slash", "x", "z", "enter")
+            assert screen.form.stops() == [], key
+            await screen.press("left", "right", "h", "l", "j", "k", "tab", "minus", "y", "x", "enter", "enter", "left", "right")
+            assert screen.form.stops() == [], key
+            assert not screen.draft.differences(), key
+            await screen.press("escape")
+            await screen.until(lambda: len(screen.form.stops()) > 20, f"all of them, {key}")
 
 
-@pytest.mark.parametrize(("size", "key"), [((60, 20), LR), ((60, 20), "schedule.kind"), ((80, 24), "model.kind")])
-async def test_in_a_small_terminal_the_way_of_a_field_is_still_said(tmp_path: Path, run: Run, size: tuple[int, int], key: str) -> None:
+@pytest.mark.parametrize(("size", "keys"), [((60, 20), [LR, "schedule.kind"]), ((80, 24), ["model.kind"])])
+async def test_in_a_small_terminal_the_way_of_a_field_is_still_said(tmp_path: Path, run: Run, size: tuple[int, int], keys: list[str]) -> None:
+    ways = {LR: "Takes effect live (ctrl+l), in a fork or a new run.", "schedule.kind": "Takes effect in a fork (ctrl+f) or a new run."}
     async with opened(tmp_path, run=run, size=size) as screen:
-        screen.form.go(key)
-        ways = {LR: "Takes effect live (ctrl+l), in a fork or a new run.", "schedule.kind": "Takes effect in a fork (ctrl+f) or a new run."}
-        await screen.shows(ways.get(key, "Takes effect in a new run, from the start."))
+        for key in keys:
+            screen.form.go(key)
+            await screen.shows(ways.get(key, "Takes effect in a new run, from the start."))
 
 
-async def test_left_and_right_go_to_the_other_column(tmp_path: Path, run: Run) -> None:
+async def test_left_and_right_go_to_the_other_column_and_the_copied_text_is_a_setting_for_the_command_line(tmp_path: Path, run: Run) -> None:
     async with opened(tmp_path, run=run) as screen:
+        assert screen.tune.copied() == ("optimizer.lr=2e-3", "the setting")
         await screen.press("right")
         assert screen.form.key.startswith("training.")
         await screen.press("left")
