@@ -77,20 +77,20 @@ def deep(activation: type[nn.Module]) -> Watched:
 
 def test_the_digits_cnn_is_fine_from_the_first_step_on() -> None:
     watched = network("digits.toml")
-    watched.train(torch.optim.AdamW(watched.model.parameters(), 2e-3, weight_decay=0.01), 240, every=3)
+    watched.train(torch.optim.AdamW(watched.model.parameters(), 2e-3, weight_decay=0.01), 180, every=3)
     assert set(watched.seen) == {"fine"}
 
 
 def test_the_digits_mlp_is_fine_from_the_first_step_on() -> None:
     watched = network("digits_mlp.toml")
-    watched.train(torch.optim.SGD(watched.model.parameters(), 0.05, momentum=0.9, nesterov=True, weight_decay=1e-4), 1500, every=5)
+    watched.train(torch.optim.SGD(watched.model.parameters(), 0.05, momentum=0.9, nesterov=True, weight_decay=1e-4), 1000, every=8)
     assert set(watched.seen) == {"fine"}
 
 
 def test_a_network_that_knows_its_data_by_heart_is_fine_though_its_gradients_shrink() -> None:
     watched = network("digits_mlp.toml", dropout=0.0)
-    watched.images, watched.labels = watched.images[:256], watched.labels[:256]  # sooner known by heart
-    watched.train(torch.optim.AdamW(watched.model.parameters(), 3e-3, weight_decay=0.0), 2000, every=10)
+    watched.images, watched.labels = watched.images[:128], watched.labels[:128]  # sooner known by heart
+    watched.train(torch.optim.AdamW(watched.model.parameters(), 3e-3, weight_decay=0.0), 1000, every=10)
     assert set(watched.seen) == {"fine"}
     assert all(norms[-1] < norms[0] / 100 for norms in watched.norms.values())
 

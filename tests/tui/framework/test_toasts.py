@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from textual.widgets._toast import Toast, ToastHolder
 
 from gradtop.trainer.record import Run
@@ -12,12 +15,22 @@ from gradtop.tui.framework.toasts import SHOWN
 from tests.tui.piloting import Piloted, piloted
 
 LONG = 600.0  # seconds, which no test takes
-MANY = 5 * SHOWN
+MANY = 3 * SHOWN
+
+
+@asynccontextmanager
+async def toasting(tmp_path: Path, run: Run) -> AsyncIterator[Piloted]:
+    """The app, in which nothing is looked through for garbage but what comes from now on: a hundredth of all that there is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gradtop.tui.framework.garbage.begin", lambda _app: gc.enable())  # which sets aside what there is by then, toasts too
+        async with piloted(tmp_path, run) as screen:
+            gc.freeze()
+            yield screen
 
 
 async def test_of_many_toasts_the_newest_few_are_shown_and_those_that_went_leave_nothing(tmp_path: Path, training: tuple[Run, object]) -> None:
     run, _ = training
-    async with piloted(tmp_path, run) as screen:
+    async with toasting(tmp_path, run) as screen:
         for number in range(MANY):
             screen.app.notify(f"word {number}.", timeout=LONG)
         await screen.until(lambda: texts(screen) == [f"word {number}." for number in range(MANY - SHOWN, MANY)], "the newest")
@@ -26,7 +39,7 @@ async def test_of_many_toasts_the_newest_few_are_shown_and_those_that_went_leave
 
 async def test_toasts_that_were_seen_and_gave_way_leave_nothing_behind(tmp_path: Path, training: tuple[Run, object]) -> None:
     run, _ = training
-    async with piloted(tmp_path, run) as screen:
+    async with toasting(tmp_path, run) as screen:
         for number in range(MANY):
             screen.app.notify(f"word {number}.", timeout=LONG)
             await screen.until(lambda number=number: texts(screen)[-1:] == [f"word {number}."], "the next")  # type: ignore[misc]
@@ -35,7 +48,7 @@ async def test_toasts_that_were_seen_and_gave_way_leave_nothing_behind(tmp_path:
 
 async def test_the_toast_of_a_setting_takes_the_place_of_the_one_before(tmp_path: Path, training: tuple[Run, object]) -> None:
     run, _ = training
-    async with piloted(tmp_path, run) as screen:
+    async with toasting(tmp_path, run) as screen:
         screen.app.notify("saved.", timeout=LONG)
         for _ in range(3):
             await screen.press("w")
@@ -46,7 +59,7 @@ async def test_the_toast_of_a_setting_takes_the_place_of_the_one_before(tmp_path
 
 async def test_what_went_wrong_stands_until_its_time_is_over_however_much_is_said_after_it(tmp_path: Path, training: tuple[Run, object]) -> None:
     run, _ = training
-    async with piloted(tmp_path, run) as screen:
+    async with toasting(tmp_path, run) as screen:
         screen.app.notify("it failed.", severity="error", timeout=LONG)
         screen.app.notify("it was deleted.", timeout=LONG)
         for number in range(MANY):
@@ -60,7 +73,7 @@ async def test_what_went_wrong_stands_until_its_time_is_over_however_much_is_sai
 
 async def test_toasts_are_on_the_screen_that_is_seen_alone(tmp_path: Path, training: tuple[Run, object]) -> None:
     run, _ = training
-    async with piloted(tmp_path, run) as screen:
+    async with toasting(tmp_path, run) as screen:
         first = screen.app.screen
         screen.app.notify("a word that stays.", timeout=LONG)
         await screen.until(lambda: texts(screen), "the toast")
@@ -80,7 +93,6 @@ def texts(screen: Piloted) -> list[str]:
 
 def living() -> int:
     """Widgets of toasts that anything holds."""
-    gc.unfreeze()
     gc.collect()
     # By its type: `isinstance` asks an object for its class, which some of other libraries answer with a warning.
     return sum(issubclass(type(each), Toast | ToastHolder) for each in gc.get_objects())
