@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +25,30 @@ from tests.training.runs import TINY, events, every_checkpoint, newest_state, ro
 
 BASE = parse_config(TINY.format(epochs=3))
 PER_EPOCH = 8
+_trained: dict[tuple[object, ...], Run] = {}
 # What is counted anew in a fork, and what says where it stands in time.
 ITS_OWN = {"stopwatch", "scores", "first_losses"}
 
 
 def begun(folder: Path, *settings: str, steps: int = 11) -> Run:
     """A run that was stopped after so many of its 24 steps: in the middle of its second epoch, unless told otherwise."""
+    return copied(folder, ("begun", *settings, steps), lambda at: train_so_far(at, *settings, steps=steps))
+
+
+def train_so_far(folder: Path, *settings: str, steps: int) -> Run:
     run = new_run(folder / "runs", dump_config(apply_overrides(BASE, settings)), {})
     with every_checkpoint():
         train_with(run, {}, stop=steps)
     assert read_status(run).step == steps
+    return run
+
+
+def copied(folder: Path, what: tuple[object, ...], train: Callable[[Path], Run]) -> Run:
+    """A copy below a test's folder of a run that is trained once for all tests of a process, beside their folders."""
+    if what not in _trained:
+        _trained[what] = train(folder.parent / f"trained-{len(_trained)}")
+    run = Run(folder / "runs" / _trained[what].id)
+    shutil.copytree(_trained[what].path, run.path)
     return run
 
 

@@ -21,7 +21,7 @@ from gradtop.trainer.server.previews import compare_weights
 from gradtop.trainer.training.build import build_to_measure, read_valid_config
 from gradtop.trainer.training.session import Session
 from gradtop.trainer.training.trial_steps import Notes
-from tests.training.forks import said, trained
+from tests.training.forks import copied, said, trained
 from tests.training.runs import SignalAtLook, check_alike, every_checkpoint, newest_state, stop_and_resume
 from tests.training.runs import trained as watched_training
 
@@ -59,10 +59,14 @@ OPTIMIZERS = {
 
 def pruned(folder: Path, choice: str, *, optimizer: str = "sgd", training: str = "") -> Run:
     """A pruning run that has written its choice of a run that trained for two epochs."""
-    run = new_run(folder / "runs", CNN.format(optimizer=OPTIMIZERS[optimizer], training=training), {})
-    with every_checkpoint():
-        trained(run)
-    return pruning(run, choice)
+
+
+    def train(at: Path) -> Run:
+        run = new_run(at / "runs", CNN.format(optimizer=OPTIMIZERS[optimizer], training=training), {})
+        with every_checkpoint():
+            return trained(run)
+
+    return pruning(copied(folder, ("pruned", optimizer, training), train), choice)
 
 
 def pruning(run: Run, choice: str) -> Run:
