@@ -15,7 +15,7 @@ from tests.process.support import (
     Process,
     Worker,
     let_others_go_first,
-    make_run,
+    resting_run,
     state_of,
     wait_for_run,
     wait_for_state,
@@ -110,7 +110,7 @@ def test_a_terminal_that_is_closed_under_the_screen_leaves_the_run_to_its_end(tm
 
 
 def test_two_screens_watch_and_steer_one_run(tmp_path: Path, tmux: Terminal, start: Callable[..., Worker]) -> None:
-    run = make_run(tmp_path / "runs")
+    run = resting_run(tmp_path / "runs")
     worker = start(run)
     watch = (str(GRADTOP), "watch", str(run.path), "--no-server")
     one, other = tmux(*watch), tmux(*watch, columns=80, rows=24)

@@ -7,6 +7,7 @@ file after each write of a record that returned; an unprivileged one is bound by
 dies at an operation is killed when it is about to do that file operation in the thread that writes checkpoints, counted from 1; one that
 dies at a step, in the middle of that step. `open_files` is how many it may have open, 0 for as many as this process.
 
+`{"imported": FILE}` is answered when that file names all modules that a worker finds imported, all of `gradtop.trainer` among them.
 `{"serve": NAME, "idle": S, "env": {…}}` is answered with the exit code of a start of the torch server: a start without its seconds of import, too.
 """
 
@@ -87,6 +88,8 @@ def ended(folder: int) -> bool:
 
 
 def answer(request: dict[str, Any], mine: list[socket.socket]) -> int:
+    if "imported" in request:
+        return Path(request["imported"]).write_text(json.dumps(sorted(sys.modules)), encoding="utf-8")
     if "wait" in request:
         _, status = os.waitpid(request["wait"], 0)
         return os.waitstatus_to_exitcode(status)
