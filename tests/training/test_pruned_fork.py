@@ -60,7 +60,6 @@ OPTIMIZERS = {
 def pruned(folder: Path, choice: str, *, optimizer: str = "sgd", training: str = "") -> Run:
     """A pruning run that has written its choice of a run that trained for two epochs."""
 
-
     def train(at: Path) -> Run:
         run = new_run(at / "runs", CNN.format(optimizer=OPTIMIZERS[optimizer], training=training), {})
         with every_checkpoint():

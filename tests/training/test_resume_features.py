@@ -28,6 +28,8 @@ from tests.training.runs import check_alike, events, newest_state, rows, stop_an
 # A strength of each way to vary images; one that is not named takes a half.
 STRENGTHS = {"rotation": 20.0, "crop": 1}
 WAYS = {spec.name: STRENGTHS.get(spec.name, 0.5) for part in sections() if part.name == "augment" for spec in part.of("")}
+# What one draws another one could cover up: each is in one half alone.
+HALVES = (list(WAYS)[::2], list(WAYS)[1::2])
 GROUPS = "accumulate = 3"
 FEATURES: dict[str, tuple[str, ...]] = {
     "running mean of the weights": ("ema = 0.9",),
@@ -37,7 +39,7 @@ FEATURES: dict[str, tuple[str, ...]] = {
     "clipping by value": ("clip_value = 0.01",),
     "an end in the middle of an epoch": ("steps = 13",),
     "deterministic algorithms": ("deterministic = true",),
-    **{f"augment {name}": (f"[augment]\n{name} = {strength}",) for name, strength in WAYS.items()},
+    **{f"augment {', '.join(names)}": ("[augment]", *(f"{name} = {WAYS[name]}" for name in names)) for names in HALVES},
     "all ways to vary images": ("[augment]", *(f"{name} = {strength}" for name, strength in WAYS.items())),
     "all ways to vary images in groups": (GROUPS, "[augment]", *(f"{name} = {strength}" for name, strength in WAYS.items())),
     **{
@@ -45,8 +47,8 @@ FEATURES: dict[str, tuple[str, ...]] = {
             f'[optimizer]\nkind = "{optimizer}"\nlr = 0.01',
             f'[freeze]\nkind = "{kind}"\nunfreeze_epoch = 2' + ('\npatterns = ["linear1.*"]' if kind == "pattern" else ""),
         )
-        for part in sections() if part.name == "freeze" for kind in part.kinds if kind != "none"
-        for optimizer in ("sgd", "adamw")
+        for part in sections() if part.name == "freeze"
+        for kind, optimizer in zip((kind for kind in part.kinds if kind != "none"), itertools.cycle(["sgd", "adamw", "muon"]))
     },
 }  # fmt: skip
 
