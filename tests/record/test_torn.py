@@ -86,7 +86,8 @@ def test_the_rollup_ends_at_any_byte(tmp_path: Path) -> None:
     write_segment(run, rows)
     path = run.streams / "steps.0.roll"
     size = path.stat().st_size
-    for end in [*range(200), *range(size - 500, size)]:
+    # 3 and a number of eight bytes have no divisor in common: each byte of one.
+    for end in [*range(0, 200, 3), *range(size - 500, size, 3), size - 1]:
         path.write_bytes(path.read_bytes()[:end] + bytes(max(0, end - path.stat().st_size)))
         assert_exact(read(run).series("v0", bins=1), rows, sparse=False, bins=1)
 
