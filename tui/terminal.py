@@ -113,9 +113,22 @@ def end_with_the_terminal(before: Callable[[], object]) -> None:
         threading.Thread(target=wait, name="hang-up", daemon=True).start()
 
 
+_coerced: bool | None = None
+
+
+def set_coerced(coerced: bool) -> None:
+    """In a process that was forked for another: whether Python has set LC_CTYPE in that one."""
+    global _coerced  # noqa: PLW0603 - it is of the process
+    _coerced = coerced
+
+
 def original_environment() -> dict[str, str]:
     """os.environ with the locale this process was started with: Python itself sets LC_CTYPE under LANG=C (PEP 538)."""
     env = dict(os.environ)
+    if _coerced is not None:
+        if _coerced:
+            env.pop("LC_CTYPE", None)
+        return env
     try:
         with Path("/proc/self/environ").open("rb") as file:
             pairs = (entry.partition(b"=") for entry in file.read(1 << 20).split(b"\0"))

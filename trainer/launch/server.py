@@ -19,9 +19,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from gradtop.trainer.launch.origin import current_directory
-from gradtop.trainer.launch.server_address import LIMITS, open_directory, server_directory, server_name
+from gradtop.trainer.launch.server_address import LIMITS, server_directory, server_name
 from gradtop.trainer.launch.worker_environment import worker_environment
 from gradtop.trainer.record import Run, process_start
+from gradtop.trainer.socket_directory import open_directory
 
 MODULE = "gradtop.trainer.server"
 FORKS = 5.0  # seconds; a server that is ready forks within milliseconds
@@ -246,6 +247,11 @@ def end_server(pid: int) -> None:
             until = time.monotonic() + FORKS
             while process_start(pid) and time.monotonic() < until:
                 time.sleep(0.01)
+
+
+def torch_server_runs() -> bool:
+    """Whether there is a torch server of this environment."""
+    return bool(process_start(_recorded(server_name(worker_environment()))[0]))
 
 
 def is_stopped(pid: int) -> bool:

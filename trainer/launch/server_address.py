@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib.util
 import json
 import locale
 import os
 import resource
-import stat
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import gradtop.trainer
 from gradtop.trainer.record import this_host
+from gradtop.trainer.socket_directory import socket_directory
 
 # Prefixes of variables that are read when a library is loaded or the interpreter starts; a forked process is too late for
 # another value. CUDA_VISIBLE_DEVICES is not among them: the driver reads it when a process first uses a GPU.
@@ -34,31 +33,8 @@ LIBRARIES = ("version.py", "lib/libtorch_cpu.so", "lib/libtorch_python.so")
 
 
 def server_directory() -> Path:
-    """`gradtop` in XDG_RUNTIME_DIR where that is this user's, else a directory of this user's among the temporary files."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    try:
-        if runtime and Path(runtime).stat().st_uid == os.geteuid():
-            return Path(runtime) / "gradtop"
-    except OSError:
-        pass
-    return Path(os.environ.get("TMPDIR") or "/tmp") / f"gradtop-{os.geteuid()}"  # noqa: S108 - checked when it is opened
-
-
-def open_directory(*, create: bool = False) -> int:
-    """A descriptor of the server directory. Raises OSError where it is missing, or where others could reach into it."""
-    path = server_directory()
-    if create:
-        with contextlib.suppress(FileExistsError):
-            path.mkdir(mode=0o700)
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    found = os.fstat(descriptor)
-    if found.st_uid == os.geteuid() and not stat.S_IMODE(found.st_mode) & 0o077:
-        return descriptor
-    os.close(descriptor)
-    raise PermissionError(
-        f"{path} belongs to uid {found.st_uid} with mode {stat.S_IMODE(found.st_mode):04o}; the torch server needs a directory of your own "
-        "with mode 0700: remove it, or set XDG_RUNTIME_DIR"
-    )
+    """Where they listen, as a path."""
+    return Path(socket_directory())
 
 
 def server_name(env: Mapping[str, str]) -> str:

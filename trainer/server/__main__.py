@@ -13,13 +13,13 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from gradtop.trainer.launch.server_address import open_directory
+from gradtop.trainer.launch.listener import Listener
 from gradtop.trainer.runtime.detach import detach
 from gradtop.trainer.runtime.leaving import leave
-from gradtop.trainer.server.listener import Listener
 from gradtop.trainer.server.process import print_anything, redirect
 from gradtop.trainer.server.requests import answer_to
 from gradtop.trainer.server.server import Server
+from gradtop.trainer.socket_directory import open_directory
 
 IDLE = 600.0
 

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gradtop.trainer.launch.listener import Listener
 from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.death import how_ended, note_death
 from gradtop.trainer.runtime.memory import oom_kills
 from gradtop.trainer.runtime.signals import WARNING
 from gradtop.trainer.server.child import Child
-from gradtop.trainer.server.listener import Listener
 from gradtop.trainer.server.requests import ANSWERS, MEASURE, TELLING, WORK
 from gradtop.trainer.server.spare import Spare, SpareProcess
 

@@ -14,6 +14,20 @@ def main() -> int:
     try:
         if getsignal(SIGINT) == SIG_DFL:
             signal(SIGINT, default_int_handler)
+        import sys
+
+        from gradtop.tui.screen_client.client import hand_over
+
+        if (code := hand_over(sys.argv)) is not None:
+            return code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return command_here()
+
+
+def command_here() -> int:
+    """As `main`, in this process whatever the command."""
+    try:
         import gc
         import os
         import sys

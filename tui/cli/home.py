@@ -53,6 +53,7 @@ def open_screen(run: Run | None, runs: Path, *, server: bool, mode: str | None =
     from gradtop.tui.cli.output import print_line
     from gradtop.tui.keymap import keymap_file, load_keymap
     from gradtop.tui.launcher import Launcher
+    from gradtop.tui.screen_client.start import start_screen_server
     from gradtop.tui.terminal import capabilities, end_with_the_terminal, original_environment
     from gradtop.tui.ui_state import state_file
 
@@ -71,6 +72,8 @@ def open_screen(run: Run | None, runs: Path, *, server: bool, mode: str | None =
         raise KeyboardInterrupt from None
     finally:
         launcher.close()
+    if server:
+        start_screen_server()  # for when they come back
     if app.failure is not None:
         crash.leave(app.failure, state_file(os.environ).with_name("crash.txt"))
     if sentence := closing_text(app.snapshot.facts, runs):

@@ -14,6 +14,7 @@ from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import has_screen, job_of, name_of, opened, reference, shown
 from gradtop.tui.cli.output import print_json, print_line
 from gradtop.tui.cli.signals import PassOn
+from gradtop.tui.screen_client.start import start_screen_server
 
 if TYPE_CHECKING:
     from gradtop.trainer.record import EventReader, Run
@@ -92,6 +93,9 @@ def begin(run: Run, runs: Path, options: argparse.Namespace, *, resume: bool = F
         return 130
     if options.watch and has_screen():
         return watched(run, runs, server=not options.no_server)
+    if has_screen() and not options.no_server:
+        # Somebody at a terminal has started something that they will want to see.
+        start_screen_server()
     if options.queue:
         print_queued(run, runs)
     else:

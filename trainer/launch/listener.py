@@ -1,4 +1,4 @@
-"""The socket of the torch server and the lock that makes it the only one of its name."""
+"""The socket of a server and the lock that makes it the only one of its name."""
 
 from __future__ import annotations
 
@@ -10,20 +10,27 @@ import signal
 import socket
 from types import FrameType
 
-from gradtop.trainer.launch.server_address import open_directory
+from gradtop.trainer.socket_directory import open_directory
 
 BACKLOG = 64
 
 
 class Listener:
-    """`NAME.socket` in the server directory, and `NAME.lock`, held for life, which says which process it is and its state."""
+    """`NAME.socket` in the server directory, and `NAME.lock`, held for life, which says which process it is and its state.
 
-    def __init__(self, directory: int, name: str) -> None:
+    `messages`: what is sent comes whole or not at all.
+    """
+
+    def __init__(self, directory: int, name: str, *, messages: bool = False) -> None:
         self.name = name
+        self._kind = socket.SOCK_SEQPACKET if messages else socket.SOCK_STREAM
         self._directory = directory
         self._lock = -1
         self._inode = 0
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        self.socket = self._new_socket()
+
+    def _new_socket(self) -> socket.socket:
+        return socket.socket(socket.AF_UNIX, self._kind | socket.SOCK_CLOEXEC)
 
     def listen(self) -> bool:
         """False where another server of this name does, or is about to. Raises OSError."""
@@ -56,7 +63,7 @@ class Listener:
             os.close(directory)
             return False
         self._lock = lock
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        self.socket = self._new_socket()
         self._bind()
         self.record("ready")
         old[0].close()

@@ -1,0 +1,48 @@
+"""What each screen would import and parse for itself."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+from collections.abc import Iterator
+
+from gradtop.tui import quick_start
+
+# What a command that opens a screen imports, and what it would import ahead, or as a mode or a dialog is opened for the first time.
+COMMANDS = ("entry", "main", "home", "watch", "crash", "ending", "output", "locate", "installation")
+LOWEST, USUAL = b"19", b"0"
+
+
+def preload() -> None:
+    """Import it all. Textual's own settings are read now, those of gradtop among them."""
+    os.environ.setdefault("TEXTUAL_FPS", "120")  # as `open_screen` does
+    quick_start.import_paths()
+    quick_start.begin()
+    with quick_start.lean_imports():
+        node_classes = importlib.import_module("gradtop.tui.framework.node_classes")
+        node_classes.begin()
+        for name in ("gradtop.tui.app", "gradtop.tui.framework.driver", *(f"gradtop.tui.cli.{each}" for each in COMMANDS)):
+            importlib.import_module(name)
+        from gradtop.tui import keys, loading
+
+        for name in (*loading.SLOW, *(mode.screen.partition(":")[0] for mode in keys.all_modes())):
+            importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+
+
+@contextlib.contextmanager
+def weighing_little() -> Iterator[None]:
+    """In here this process, a session of its own, takes what others leave: a training may be running."""
+    weigh(LOWEST)
+    try:
+        yield
+    finally:
+        weigh(USUAL)
+
+
+def weigh(nice: bytes) -> None:
+    with contextlib.suppress(OSError), open("/proc/self/autogroup", "wb", buffering=0) as file:  # noqa: PTH123 - not a file to be kept
+        file.write(nice)
