@@ -156,6 +156,13 @@ def late_patterns() -> Iterator[None]:
         vars(re)["compile"] = compiled
 
 
+def compile_late_patterns() -> None:
+    """Compile all that are not compiled yet."""
+    for each in gc.get_objects():
+        if type(each) is LatePattern:  # `isinstance` would wake what others have lying there
+            _ = each._compiled  # noqa: SLF001
+
+
 def begin() -> None:
     """Call this before anything of the screen is imported."""
     from gradtop.tui import late_tuples

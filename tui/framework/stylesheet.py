@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
-from typing import cast
+import sys
+from pathlib import Path, PurePath
+from typing import Any, cast
 from weakref import ref
 
 from textual.cache import LRUCache
+from textual.css.model import RuleSet
 from textual.css.styles import RenderStyles
 from textual.css.stylesheet import Stylesheet
 from textual.dom import DOMNode
 
 SOURCES = 256  # more than there are: of fewer, each parse would find none
+_ahead: dict[tuple[tuple[str, str], ...], LRUCache[tuple[Any, ...], list[RuleSet]]] = {}  # by the variables
 
 
 class ParsedOnce(Stylesheet):
@@ -22,7 +25,19 @@ class ParsedOnce(Stylesheet):
 
     def __init__(self, variables: dict[str, str]) -> None:
         super().__init__(variables=variables)
-        self._parse_cache = LRUCache(SOURCES)
+        # This process is forked for one app: nobody else has these.
+        self._parse_cache = _ahead.pop(tuple(variables.items()), LRUCache(SOURCES))
+
+    def parse_ahead(self, folder: Path) -> None:
+        """Parse what widgets whose classes are imported bring, and all sources in the folder, for the next stylesheet with these variables."""
+        self._parse_cache = LRUCache(sys.maxsize)
+        for node in node_classes():
+            for read_from, css, tie_breaker, scope in node.__new__(node)._get_default_css():  # noqa: SLF001
+                self._parse_rules(css, read_from, is_default_rules=True, tie_breaker=tie_breaker, scope=scope)
+        for path in folder.rglob("*.tcss"):
+            self.read(path)
+        self.parse()
+        _ahead[tuple(self._variables.items())] = self._parse_cache
 
     def set_variables(self, variables: dict[str, str]) -> None:
         if variables != self._variables:
@@ -41,6 +56,16 @@ class ParsedOnce(Stylesheet):
             found.renew()
         elif node._get_component_classes():  # noqa: SLF001
             node._component_styles = ComponentStyles(self, node)  # noqa: SLF001
+
+
+def node_classes() -> set[type[DOMNode]]:
+    """All that are imported."""
+    found: set[type[DOMNode]] = set()
+    new = [DOMNode]
+    while new:
+        found.update(new)
+        new = [each for base in new for each in base.__subclasses__() if each not in found]
+    return found
 
 
 def release(styles: RenderStyles) -> None:

@@ -28,13 +28,17 @@ def opens_screen(words: list[str]) -> bool:
 
 
 def one_terminal() -> bool:
-    """Whether the standard streams are one terminal, the one that this process is in front of."""
+    """Whether the standard streams are one terminal, and this process is not behind another one there."""
     try:
         device = os.fstat(0).st_rdev
-        same = all(os.isatty(stream) and os.fstat(stream).st_rdev == device for stream in (0, 1, 2))
-        return same and os.tcgetpgrp(0) == os.getpgrp()
+        if not all(os.isatty(stream) and os.fstat(stream).st_rdev == device for stream in (0, 1, 2)):
+            return False
     except OSError:
         return False
+    try:
+        return os.tcgetpgrp(0) == os.getpgrp()
+    except OSError:
+        return True  # it is nobody's controlling terminal, or that of others
 
 
 def hand_over(words: list[str]) -> int | None:

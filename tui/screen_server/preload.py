@@ -7,7 +7,9 @@ import gc
 import importlib
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
+from gradtop import tui
 from gradtop.tui import quick_start
 
 # What a command that opens a screen imports, and what it would import ahead, or as a mode or a dialog is opened for the first time.
@@ -26,9 +28,15 @@ def preload() -> None:
         for name in ("gradtop.tui.app", "gradtop.tui.framework.driver", *(f"gradtop.tui.cli.{each}" for each in COMMANDS)):
             importlib.import_module(name)
         from gradtop.tui import keys, loading
+        from gradtop.tui.app import GradtopApp
+        from gradtop.tui.framework.stylesheet import ParsedOnce
 
         for name in (*loading.SLOW, *(mode.screen.partition(":")[0] for mode in keys.all_modes())):
             importlib.import_module(name)
+        quick_start.compile_late_patterns()
+        app = GradtopApp(None, Path("/"))  # with the theme that its user has chosen
+        ParsedOnce(app.get_css_variables()).parse_ahead(Path(tui.__file__).parent)
+        del app
     gc.collect()
     gc.freeze()
 

@@ -32,6 +32,7 @@ from gradtop.tui.screen_server.process import ScreenProcess
 REQUEST_TIME = 5.0  # seconds from connecting to the request
 CLIENTS = 64  # that have connected and asked for nothing yet
 LOOK_AFTER_SOCKET = 60.0
+FRAMES = "120"  # as `open_screen` and the preloading have it
 DESCRIPTORS = 2  # terminal and directory
 
 
@@ -57,7 +58,6 @@ class Server:
         self._listener = listener
         self._identity = identity
         self._environment = read_before(os.environ)
-        self._environment.pop("TEXTUAL_FPS", None)
         self._idle = idle
         self._quiet_since = self._looked = time.monotonic()
         self._awake, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -153,7 +153,8 @@ class Server:
             pass
         else:
             try:
-                return self._obey(client, data, descriptors)
+                if data:  # else it has gone
+                    return self._obey(client, data, descriptors)
             except (Refused, InvalidRequest, OSError, ValueError, KeyError) as error:
                 print(f"refused: {error}", file=sys.stderr, flush=True)
                 tell(client.link, REFUSED)
@@ -173,8 +174,9 @@ class Server:
         if len(descriptors) != DESCRIPTORS or not os.isatty(descriptors[0]):
             raise Refused("no terminal came with the request")
         environment = read_before(request.environment)
-        if environment.pop("TEXTUAL_FPS", "120") != "120" or environment != self._environment:
-            raise Refused("the client has another environment")
+        environment.setdefault("TEXTUAL_FPS", FRAMES)
+        if differing := sorted({name for name, _value in environment.items() ^ self._environment.items()}):
+            raise Refused(f"the client has another {', '.join(differing)}")
         if names := replaced():
             self.retired = True
             raise Refused(f"{' and '.join(names)} changed on disk")
