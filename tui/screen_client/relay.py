@@ -31,14 +31,15 @@ RESTORE = b"".join(b"\x1b[?%dl" % mode for mode in (1000, 1002, 1003, 1015, 1006
 class Weight:
     """Of the scheduler's group that a screen is: low, but for a while where a key, or its opening, is not answered soon."""
 
-    def __init__(self, pid: int, now: float) -> None:
-        self._file = f"/proc/{pid}/autogroup"
+    def __init__(self, file: str, now: float) -> None:
+        """`file` is the group's in /proc; `now` and all other times are those of one clock, in seconds."""
+        self._file = file
         self._nice: int | None = EQUAL
         self._wanted = LOW
         self._asked = self._answered_at = now
         self._patience, self._enough = OPENS, FRAME
         self._waiting = True
-        self._tried = 0.0
+        self._tried = now - RETRY
 
     def ask(self, now: float) -> None:
         """A key went to the screen."""
@@ -70,13 +71,15 @@ class Weight:
             if now >= self._tried + RETRY:
                 self._tried = now
                 self._write()
-            if self._wanted != self._nice and self._nice is not None:
+            if self._nice is None:
+                return None
+            if self._wanted != self._nice:
                 due = min(due or now + RETRY, self._tried + RETRY)
         return None if due is None else max(0.0, due - now)
 
     def _write(self) -> None:
         try:
-            file = os.open(self._file, os.O_WRONLY | os.O_CLOEXEC)
+            file = os.open(self._file, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC)
         except OSError:
             self._nice = None  # this kernel has no such groups, or the screen has ended
             return
@@ -128,7 +131,7 @@ class Relay:
         return 1 if self._code is None else self._code
 
     def _hand_on(self) -> None:
-        weight = Weight(self._pid, monotonic())
+        weight = Weight(f"/proc/{self._pid}/autogroup", monotonic())
         open_link = True
         until: float | None = None
         while True:

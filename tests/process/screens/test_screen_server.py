@@ -1,0 +1,132 @@
+"""The screen server itself: what it refuses, when it ends, and who starts it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gradtop.tui.screen_client.address import LARGEST, REFUSED, written
+from tests.process.screens.conftest import ScreenServer
+from tests.process.support import GRADTOP
+from tests.process.terminals import Tmux
+from tests.servers import server_pids
+from tests.support import wait_until
+
+Terminal = Callable[..., Tmux]
+Serve = Callable[..., ScreenServer]
+# Began so long ago that each of its modules has changed since.
+OUTDATED = """
+from gradtop.tui.cli import installation
+installation.begin = lambda: setattr(installation, "_began", 1.0)
+from gradtop.tui.screen_server.__main__ import main
+main()
+"""
+
+
+def connected(server: ScreenServer) -> socket.socket:
+    link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    link.settimeout(30)
+    directory = os.open(server.socket.parent, os.O_RDONLY | os.O_DIRECTORY)
+    link.connect(f"/proc/self/fd/{directory}/{server.socket.name}")  # an address has 108 bytes at most
+    os.close(directory)
+    return link
+
+
+def request() -> bytes:
+    return written([b"gradtop", b"watch", b"nobody"], dict(os.environb), "utf-8")
+
+
+MESSAGES = {
+    "nonsense": lambda: b"nonsense",
+    "zeros": lambda: b"\0" * 9999,
+    "half": lambda: request()[:40],
+    "no terminal": request,
+    "long": lambda: request() * (LARGEST // len(request())),
+}
+
+
+@pytest.mark.parametrize("kind", MESSAGES)
+def test_nonsense_and_requests_without_a_terminal_are_refused(kind: str, screens: ScreenServer, tmp_path: Path) -> None:
+    data = MESSAGES[kind]()
+    with connected(screens) as link:
+        link.send(data)
+        assert link.recv(64)[:1] == REFUSED
+        assert not link.recv(64), "it has hung up"
+    with connected(screens) as link, (tmp_path / "file").open("w") as file:
+        socket.send_fds(link, [data], [file.fileno(), file.fileno()])
+        assert link.recv(64)[:1] == REFUSED
+    assert not screens.screens()
+
+
+def test_descriptors_of_refused_requests_are_closed(screens: ScreenServer, tmp_path: Path) -> None:
+    before = screens.process.num_fds()
+    with (tmp_path / "file").open("w") as file:
+        for _ in range(20):
+            with connected(screens) as link:
+                socket.send_fds(link, [request()], [file.fileno()] * 5)
+                assert link.recv(64)[:1] == REFUSED
+    wait_until(lambda: screens.process.num_fds() == before, 30, "all descriptors closed")
+
+
+def test_whoever_connects_and_says_nothing_keeps_nobody_waiting(screens: ScreenServer) -> None:
+    with connected(screens) as silent, connected(screens) as other:
+        other.send(b"nonsense")
+        assert other.recv(64)[:1] == REFUSED
+        assert not silent.recv(64), "hung up after a while"
+
+
+def test_a_server_whose_files_have_changed_refuses_and_ends(serve: Serve, tmux: Terminal, runs: Path) -> None:
+    outdated = serve(command=OUTDATED)
+    screen = tmux(str(GRADTOP), "watch", "last", "--runs", str(runs))
+    screen.wait_for("quiet-heron", "loss")
+    outdated.process.wait(30)
+    assert not outdated.socket.exists()
+    screen.keys("q")
+    screen.wait_for("quiet-heron is done")
+
+
+def test_a_server_that_nobody_needs_ends_and_removes_its_files(serve: Serve) -> None:
+    server = serve("--idle", "0.5")
+    assert server.process.wait(60) == 0
+    assert not list(server.log.parent.iterdir())
+
+
+def test_of_two_servers_one_serves(screens: ScreenServer, serve: Serve, own_servers: Path) -> None:
+    second = serve_quietly()
+    assert os.waitstatus_to_exitcode(os.waitpid(second, 0)[1]) == 0
+    assert server_pids(own_servers) == [screens.process.pid]
+
+
+def serve_quietly() -> int:
+    return os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-P", "-m", "gradtop.tui.screen_server"])
+
+
+def test_a_screen_that_is_left_leaves_a_server_for_the_next(tmux: Terminal, runs: Path, own_servers: Path) -> None:
+    watch = [str(GRADTOP), "watch", "last", "--runs", str(runs)]
+    first = tmux(*watch)
+    first.wait_for("quiet-heron", "loss")
+    assert not list(own_servers.rglob("screens_*.socket"))
+    first.keys("q")
+    first.wait_for("quiet-heron is done")
+    wait_until(lambda: bool(list(own_servers.rglob("screens_*.socket"))), 60, "a screen server")
+
+    second = tmux("sh", "-c", f"{shlex.join(watch)}; echo code=$?")
+    second.wait_for("quiet-heron", "loss")
+    [server] = (int(lock.read_text().split()[0]) for lock in own_servers.rglob("screens_*.lock"))
+    assert Path(f"/proc/{server}/task/{server}/children").read_text().split(), "the second draws for itself"
+    second.keys("q")
+    second.wait_for("code=0")
+
+
+def test_a_screen_without_server_leaves_none(tmux: Terminal, runs: Path, own_servers: Path) -> None:
+    screen = tmux("sh", "-c", shlex.join([str(GRADTOP), "watch", "last", "--runs", str(runs), "--no-server"]) + "; echo code=$?")
+    screen.wait_for("quiet-heron", "loss")
+    screen.keys("q")
+    screen.wait_for("code=0")
+    assert not list(own_servers.rglob("screens_*"))
