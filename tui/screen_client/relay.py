@@ -70,20 +70,17 @@ class Weight:
         if self._wanted != self._nice:
             if now >= self._tried + RETRY:
                 self._tried = now
-                self._write()
-            if self._nice is None:
-                return None
+                if not self._write():
+                    return None
             if self._wanted != self._nice:
                 due = min(due or now + RETRY, self._tried + RETRY)
         return None if due is None else max(0.0, due - now)
 
-    def _write(self) -> None:
+    def _write(self) -> bool:
+        """False where there is nothing to write to: this kernel has no such groups, or the screen has ended."""
+        file = -1
         try:
             file = os.open(self._file, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC)
-        except OSError:
-            self._nice = None  # this kernel has no such groups, or the screen has ended
-            return
-        try:
             os.write(file, b"%d" % self._wanted)
             self._nice = self._wanted
         except BlockingIOError:
@@ -91,7 +88,9 @@ class Weight:
         except OSError:
             self._nice = None
         finally:
-            os.close(file)
+            if file >= 0:
+                os.close(file)
+        return self._nice is not None
 
 
 class Relay:

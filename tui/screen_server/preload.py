@@ -14,7 +14,7 @@ from gradtop.tui import quick_start
 
 # What a command that opens a screen imports, and what it would import ahead, or as a mode or a dialog is opened for the first time.
 COMMANDS = ("entry", "main", "home", "watch", "crash", "ending", "output", "locate", "installation")
-LOWEST, USUAL = b"19", b"0"
+LITTLE, USUAL = b"10", b"0"
 
 
 def preload() -> None:
@@ -44,7 +44,7 @@ def preload() -> None:
 @contextlib.contextmanager
 def weighing_little() -> Iterator[None]:
     """In here this process, a session of its own, takes what others leave: a training may be running."""
-    weigh(LOWEST)
+    weigh(LITTLE)
     try:
         yield
     finally:

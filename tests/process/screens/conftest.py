@@ -26,7 +26,8 @@ class ScreenServer:
         self.process = process
 
     def screens(self) -> list[psutil.Process]:
-        return self.process.children()
+        found: list[psutil.Process] = self.process.children()
+        return found
 
     def screen(self) -> psutil.Process:
         """The only one, as soon as it is there."""
