@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,9 @@ from gradtop.tui.screen_client.address import server_name
 from tests.servers import server_pids
 from tests.support import wait_until
 from tests.tui.runs_fixture import fake_run
+
+# What `quiet_environment` takes from each test.
+QUIET = ("NO_COLOR", "FORCE_COLOR", "COLORTERM", "COLUMNS", "LINES", "PYTHONPATH")
 
 
 class ScreenServer:
@@ -35,32 +39,41 @@ class ScreenServer:
         return self.screens()[0]
 
 
+@contextlib.contextmanager
+def serving(runtime: Path, *options: str, command: str = "") -> Iterator[ScreenServer]:
+    """The server, listening; `command` stands for the module's own start. It does not outlive the block."""
+    words = ["-c", command] if command else ["-m", "gradtop.tui.screen_server", *options]
+    env = {name: value for name, value in os.environ.items() if name not in QUIET} | {"XDG_RUNTIME_DIR": os.fspath(runtime)}
+    with psutil.Popen([sys.executable, "-P", *words], start_new_session=True, stdin=subprocess.DEVNULL, env=env) as process:
+        server = ScreenServer(runtime, process)
+        try:
+            wait_until(lambda: process.pid in server_pids(runtime) and server.socket.exists(), 60, "the screen server")
+            yield server
+        finally:
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has ended by itself
+                process.kill()
+
+
 @pytest.fixture
 def serve(own_servers: Path) -> Iterator[Callable[..., ScreenServer]]:
-    """Start the server and wait until it listens; `command` stands for the module's own start. It does not outlive the test."""
-    started: list[psutil.Popen] = []
+    """Start a server that nobody else asks, as `serving` does."""
+    with contextlib.ExitStack() as servers:
+        yield lambda *options, **more: servers.enter_context(serving(own_servers, *options, **more))
 
-    def serve(*options: str, command: str = "") -> ScreenServer:
-        words = ["-c", command] if command else ["-m", "gradtop.tui.screen_server", *options]
-        process = psutil.Popen([sys.executable, "-P", *words], start_new_session=True, stdin=subprocess.DEVNULL)
-        started.append(process)
-        server = ScreenServer(own_servers, process)
-        wait_until(lambda: server_pids(own_servers) == [process.pid] and server.socket.exists(), 60, "the screen server")
-        return server
 
-    yield serve
-    for process in started:
-        with contextlib.suppress(psutil.NoSuchProcess):  # a test has ended it
-            process.kill()
-        process.wait()
+@pytest.fixture(scope="module")
+def shared_screens(shared_servers: Path) -> Iterator[ScreenServer]:
+    with serving(shared_servers) as server:
+        yield server
 
 
 @pytest.fixture
-def screens(serve: Callable[..., ScreenServer]) -> Iterator[ScreenServer]:
-    server = serve()
-    yield server
-    said = server.log.read_text() if server.log.exists() else ""
-    assert "Traceback" not in said
+def screens(quiet_environment: None, shared_screens: ScreenServer) -> Iterator[ScreenServer]:
+    """A server that tests share, without a screen."""
+    wait_until(lambda: not shared_screens.screens(), 30, "the end of all screens of the test before")
+    said = shared_screens.log.read_text()
+    yield shared_screens
+    assert "Traceback" not in shared_screens.log.read_text().removeprefix(said)
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from gradtop.tui.screen_client.address import LARGEST, REFUSED, written
 from tests.process.screens.conftest import ScreenServer
 from tests.process.support import GRADTOP
 from tests.process.terminals import Tmux
-from tests.servers import server_pids
 from tests.support import wait_until
 
 Terminal = Callable[..., Tmux]
@@ -98,10 +97,12 @@ def test_a_server_that_nobody_needs_ends_and_removes_its_files(serve: Serve) -> 
     assert not list(server.log.parent.iterdir())
 
 
-def test_of_two_servers_one_serves(screens: ScreenServer, own_servers: Path) -> None:
+def test_of_two_servers_one_serves(screens: ScreenServer) -> None:
     second = subprocess.run([sys.executable, "-P", "-m", "gradtop.tui.screen_server"], check=False)
     assert second.returncode == 0
-    assert server_pids(own_servers) == [screens.process.pid]
+    with connected(screens) as link:
+        link.send(b"nonsense")
+        assert link.recv(64)[:1] == REFUSED
 
 
 def test_a_screen_that_is_left_leaves_a_server_for_the_next(tmux: Terminal, runs: Path, own_servers: Path) -> None:
