@@ -95,7 +95,7 @@ def test_at_a_terminal_the_user_is_asked(gradtop: Gradtop, starts: Starts, tmp_p
     run = foreign(tmp_path)
     answers = iter(["\n", "n\n", "y\n"])
     monkeypatch.setattr("gradtop.tui.cli.consent.at_terminal", lambda: True)
-    monkeypatch.setattr(sys, "stdin", type("Typed", (), {"readline": lambda _: next(answers)})())
+    monkeypatch.setattr(sys, "stdin", type("Typed", (), {"readline": lambda _: next(answers), "isatty": lambda _: True})())
 
     for code in (2, 2, 0):
         assert gradtop("rerun", run.path, "--detach").code == code

@@ -38,6 +38,9 @@ OTHER_FILES = {
     "trainer/inference/export/written.py": "a file that the command has made where the user wants it",
     "tui/cli/crash.py": "the state directory of the user",
     "tui/screens/tune/draft.py": "a configuration that the user saves",
+    "tui/screen_client/relay.py": "/proc/PID/autogroup",
+    "tui/screen_server/preload.py": "the same",
+    "tui/screen_server/__main__.py": "the directory of servers",
     "tui/ui_state.py": "the state directory of the user",
 }
 # The second says that our own modules have changed, and imports none of them.

@@ -12,7 +12,7 @@ LARGEST = 160 << 10  # bytes of a request: it comes whole or not at all, and a s
 ACCEPTED, ENDED, KILLED, STOPPED, REFUSED = b"a", b"e", b"k", b"s", b"r"
 
 
-def server_name() -> str:
+def screen_server_name() -> str:
     """Of the server of this installation: its interpreter, environment and source."""
     return f"screens_{crc32(os.fsencode(chr(0).join((sys.prefix, sys.version, os.path.dirname(__file__))))):08x}"  # noqa: PTH120 - without pathlib
 
@@ -22,7 +22,7 @@ def interpreter() -> str:
     return f"{sys.prefix} {sys.getfilesystemencoding()} {sys.flags.utf8_mode}"
 
 
-def written(arguments: list[bytes], environment: dict[bytes, bytes], encoding: str) -> bytes:
+def request_of(arguments: list[bytes], environment: dict[bytes, bytes], encoding: str) -> bytes:
     """A request: words with a zero byte after each, which none of them can contain."""
     pairs = [name + b"=" + value for name, value in environment.items()]
     words = [VERSION, os.fsencode(interpreter()), encoding.encode(), b"%d" % len(arguments), *arguments, *pairs]
@@ -33,7 +33,7 @@ class InvalidRequest(ValueError):
     """The message is not for users."""
 
 
-class Request:
+class ScreenRequest:
     """What a client sends: the words of its command line, its environment, and the encoding of its standard streams."""
 
     def __init__(self, data: bytes) -> None:

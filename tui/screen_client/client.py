@@ -9,7 +9,7 @@ from _socket import AF_UNIX, SCM_RIGHTS, SO_PEERCRED, SOCK_CLOEXEC, SOCK_SEQPACK
 from array import array
 
 from gradtop.trainer.socket_directory import open_directory
-from gradtop.tui.screen_client.address import ACCEPTED, LARGEST, server_name, written
+from gradtop.tui.screen_client.address import ACCEPTED, LARGEST, request_of, screen_server_name
 from gradtop.tui.screen_client.relay import Relay
 
 FORKS = 1.0  # seconds; a server that does not answer by then is busy, or hangs
@@ -48,7 +48,7 @@ def hand_over(words: list[str]) -> int | None:
     """
     if not opens_screen(words[1:]) or not one_terminal():
         return None
-    link = connect()
+    link = connect_to_screens()
     if link is None:
         return None
     try:
@@ -57,7 +57,7 @@ def hand_over(words: list[str]) -> int | None:
         link.close()
 
 
-def connect() -> socket | None:
+def connect_to_screens() -> socket | None:
     """To the screen server of this installation and user; None where none listens."""
     link = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC)
     directory = -1
@@ -65,7 +65,7 @@ def connect() -> socket | None:
         directory = open_directory()
         link.settimeout(FORKS)
         # By the descriptor: a path may be longer than the 108 bytes of an address.
-        link.connect(f"/proc/self/fd/{directory}/{server_name()}.socket")
+        link.connect(f"/proc/self/fd/{directory}/{screen_server_name()}.socket")
         _pid, uid, _gid = array("i", link.getsockopt(SOL_SOCKET, SO_PEERCRED, 12))
         if uid == os.geteuid():
             return link
@@ -87,7 +87,7 @@ def converse(link: socket, words: list[str]) -> int | None:
         termios.tcsetattr(inner, termios.TCSANOW, relay.attributes)
         # As a descriptor: the directory may have been deleted or renamed.
         here = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        request = written([os.fsencode(word) for word in words], dict(os.environb), sys.stdout.encoding)
+        request = request_of([os.fsencode(word) for word in words], dict(os.environb), sys.stdout.encoding)
         if len(request) > LARGEST:
             return None
         link.sendmsg([request], [(SOL_SOCKET, SCM_RIGHTS, array("i", [inner, here]))])

@@ -12,9 +12,9 @@ MODULE = "gradtop.tui.screen_server"
 
 def start_screen_server() -> None:
     """Start it unless there is one; it is not waited for, and where it cannot be had, each screen imports Textual itself."""
-    from gradtop.tui.screen_client.client import connect
+    from gradtop.tui.screen_client.client import connect_to_screens
 
-    if (link := connect()) is not None:
+    if (link := connect_to_screens()) is not None:
         link.close()
         return
     # Of the shell, which ends at once, nobody is left who would have to wait for it.

@@ -9,10 +9,10 @@ import sys
 from gradtop.trainer.launch.listener import Listener
 from gradtop.trainer.socket_directory import open_directory
 from gradtop.tui.cli import installation
-from gradtop.tui.screen_client.address import server_name
+from gradtop.tui.screen_client.address import screen_server_name
 from gradtop.tui.screen_server.clients import Identity
-from gradtop.tui.screen_server.preload import preload, weighing_little
-from gradtop.tui.screen_server.server import Server
+from gradtop.tui.screen_server.preload import preload_screen, weighing_little
+from gradtop.tui.screen_server.server import ScreenServer
 
 IDLE = 600.0
 
@@ -26,8 +26,8 @@ def main() -> int:
     os.umask(0o077)
     directory = open_directory(create=True)
     with weighing_little():
-        preload()
-    listener = Listener(directory, server_name(), messages=True)
+        preload_screen()
+    listener = Listener(directory, screen_server_name(), messages=True)
     if not listener.listen():
         return 0
     listener.release_when_terminated()
@@ -36,7 +36,7 @@ def main() -> int:
     os.close(log)
     os.chdir("/")
     listener.record("ready")
-    screen = Server(listener, identity, idle=options.idle).serve()
+    screen = ScreenServer(listener, identity, idle=options.idle).serve()
     return 0 if screen is None else screen.run()  # in a forked process: the server itself has ended inside
 
 

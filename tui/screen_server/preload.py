@@ -17,7 +17,7 @@ COMMANDS = ("entry", "main", "home", "watch", "crash", "ending", "output", "loca
 LITTLE, USUAL = b"10", b"0"
 
 
-def preload() -> None:
+def preload_screen() -> None:
     """Import it all. Textual's own settings are read now, those of gradtop among them."""
     os.environ.setdefault("TEXTUAL_FPS", "120")  # as `open_screen` does
     quick_start.import_paths()

@@ -17,7 +17,7 @@ import time
 
 from gradtop.tui import terminal
 from gradtop.tui.cli import entry
-from gradtop.tui.screen_client.address import ENDED, Request
+from gradtop.tui.screen_client.address import ENDED, ScreenRequest
 from gradtop.tui.screen_server.clients import Surroundings
 
 NAMES = ("stdin", "stdout", "stderr")
@@ -27,7 +27,7 @@ IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 class ScreenProcess:
     """The process of a screen. `controlled` is the terminal and `here` the directory, as descriptors."""
 
-    def __init__(self, request: Request, surroundings: Surroundings, link: socket.socket, controlled: int, here: int) -> None:
+    def __init__(self, request: ScreenRequest, surroundings: Surroundings, link: socket.socket, controlled: int, here: int) -> None:
         self._request = request
         self._surroundings = surroundings
         self._link = link

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from gradtop.trainer.launch.listener import Listener
 from gradtop.trainer.launch.server import torch_server_runs
 from gradtop.tui.cli.installation import replaced
+from gradtop.tui.cli.output import print_line
 from gradtop.tui.screen_client.address import (
     ACCEPTED,
     ENDED,
@@ -23,7 +24,7 @@ from gradtop.tui.screen_client.address import (
     REFUSED,
     STOPPED,
     InvalidRequest,
-    Request,
+    ScreenRequest,
     interpreter,
 )
 from gradtop.tui.screen_server.clients import Identity, Surroundings, read_before
@@ -36,23 +37,23 @@ FRAMES = "120"  # as `open_screen` and the preloading have it
 DESCRIPTORS = 2  # terminal and directory
 
 
-class Refused(Exception):
+class NotOurs(Exception):
     """Another process has to do it."""
 
 
 @dataclass(eq=False)
-class Client:
+class Waiting:
     """A connection whose request has not come yet."""
 
     link: socket.socket
     until: float = field(default_factory=lambda: time.monotonic() + REQUEST_TIME)
 
 
-class Server:
+class ScreenServer:
     """One thread: whatever is drawn is drawn in a forked process. `idle` is in seconds."""
 
     def __init__(self, listener: Listener, identity: Identity, *, idle: float) -> None:
-        self.clients: list[Client] = []
+        self.clients: list[Waiting] = []
         self.screens: dict[int, socket.socket] = {}
         self.retired = False
         self._listener = listener
@@ -139,9 +140,9 @@ class Server:
             except OSError:
                 return
             link.setblocking(False)
-            self.clients.append(Client(link))
+            self.clients.append(Waiting(link))
 
-    def _attend(self, client: Client) -> ScreenProcess | None:
+    def _attend(self, client: Waiting) -> ScreenProcess | None:
         """Obey a request that has come; nonsense and silence are hung up on."""
         descriptors: list[int] = []
         try:
@@ -155,8 +156,9 @@ class Server:
             try:
                 if data:  # else it has gone
                     return self._obey(client, data, descriptors)
-            except (Refused, InvalidRequest, OSError, ValueError, KeyError) as error:
-                print(f"refused: {error}", file=sys.stderr, flush=True)
+            except (NotOurs, InvalidRequest, OSError, ValueError, KeyError) as error:
+                print_line(f"refused: {error}", sys.stderr)
+                sys.stderr.flush()
                 tell(client.link, REFUSED)
         finally:
             for descriptor in descriptors:
@@ -165,25 +167,25 @@ class Server:
         self.clients.remove(client)
         return None
 
-    def _obey(self, client: Client, data: bytes, descriptors: list[int]) -> ScreenProcess | None:
-        """Fork the screen; in the forked process, returns it. Raises Refused, InvalidRequest, OSError, ValueError or KeyError."""
+    def _obey(self, client: Waiting, data: bytes, descriptors: list[int]) -> ScreenProcess | None:
+        """Fork the screen; in the forked process, returns it. Raises NotOurs, InvalidRequest, OSError, ValueError or KeyError."""
         pid, uid, _gid = struct.unpack("3i", client.link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
-        request = Request(data)
+        request = ScreenRequest(data)
         if uid != os.geteuid() or request.interpreter != interpreter() or Identity.of(pid) != self._identity:
-            raise Refused("the client has other rights than this process")
+            raise NotOurs("the client has other rights than this process")
         if len(descriptors) != DESCRIPTORS or not os.isatty(descriptors[0]):
-            raise Refused("no terminal came with the request")
+            raise NotOurs("no terminal came with the request")
         environment = read_before(request.environment)
         environment.setdefault("TEXTUAL_FPS", FRAMES)
         if differing := sorted({name for name, _value in environment.items() ^ self._environment.items()}):
-            raise Refused(f"the client has another {', '.join(differing)}")
+            raise NotOurs(f"the client has another {', '.join(differing)}")
         if names := replaced():
             self.retired = True
-            raise Refused(f"{' and '.join(names)} changed on disk")
+            raise NotOurs(f"{' and '.join(names)} changed on disk")
         if threads() != 1:
             # A fork would take locks along that a lost thread holds.
             self.retired = True
-            raise Refused(f"{threads()} threads")
+            raise NotOurs(f"{threads()} threads")
         screen = ScreenProcess(request, Surroundings.of(pid, request.environment), client.link, os.dup(descriptors[0]), os.dup(descriptors[1]))
         # No signal must find the server's handlers in the new process.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -203,7 +205,7 @@ class Server:
         self.clients.remove(client)
         return None
 
-    def _close_all_but(self, client: Client) -> None:
+    def _close_all_but(self, client: Waiting) -> None:
         """In a forked process: what is the server's."""
         self._listener.close_descriptors()
         for descriptor in (self._awake, self._waker):

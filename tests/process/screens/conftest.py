@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from gradtop.tui.screen_client.address import server_name
+from gradtop.tui.screen_client.address import screen_server_name
 from tests.servers import server_pids
 from tests.support import wait_until
 from tests.tui.runs_fixture import fake_run
@@ -25,7 +25,7 @@ class ScreenServer:
     """The server; what it has printed lies in `log`."""
 
     def __init__(self, runtime: Path, process: psutil.Process) -> None:
-        self.log = runtime / "gradtop" / f"{server_name()}.log"
+        self.log = runtime / "gradtop" / f"{screen_server_name()}.log"
         self.socket = self.log.with_suffix(".socket")
         self.process = process
 

@@ -178,7 +178,7 @@ def test_one_without_server_draws_for_itself(tmux: Terminal, screens: ScreenServ
 def test_one_whose_errors_go_elsewhere_draws_for_itself(tmp_path: Path, tmux: Terminal, screens: ScreenServer, runs: Path) -> None:
     errors = tmp_path / "errors"
     shell = in_shell(tmux, f"{watch(runs)} 2>{errors}")
-    wait_until(lambda: errors.exists() and "quiet-heron" in errors.read_text(), 60, "a screen in the file")
+    wait_until(lambda: errors.exists() and b"quiet-heron" in errors.read_bytes(), 60, "a screen in the file")
     assert not screens.screens()
     shell.keys("q")
     shell.wait_for("code=0")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gradtop.tui.screen_client.address import LARGEST, REFUSED, written
+from gradtop.tui.screen_client.address import LARGEST, REFUSED, request_of
 from tests.process.screens.conftest import ScreenServer
 from tests.process.support import GRADTOP
 from tests.process.terminals import Tmux
@@ -39,7 +39,7 @@ def connected(server: ScreenServer) -> socket.socket:
 
 
 def request() -> bytes:
-    return written([b"gradtop", b"watch", b"nobody"], dict(os.environb), "utf-8")
+    return request_of([b"gradtop", b"watch", b"nobody"], dict(os.environb), "utf-8")
 
 
 MESSAGES: dict[str, Callable[[], bytes]] = {

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from gradtop.tui.screen_client.address import VERSION, InvalidRequest, Request, interpreter, written
+from gradtop.tui.screen_client.address import VERSION, InvalidRequest, ScreenRequest, interpreter, request_of
 from gradtop.tui.screen_client.client import opens_screen
 
 
 def test_a_request_comes_as_it_was_sent_whatever_bytes_it_holds() -> None:
-    request = Request(written([b"gradtop", b"watch", b"\xff run\n", b""], {b"A": b"x=y", b"NAME\xfe": b""}, "utf-8"))
+    request = ScreenRequest(request_of([b"gradtop", b"watch", b"\xff run\n", b""], {b"A": b"x=y", b"NAME\xfe": b""}, "utf-8"))
 
     assert request.arguments == ["gradtop", "watch", "\udcff run\n", ""]
     assert request.environment == {"A": "x=y", "NAME\udcfe": ""}
@@ -17,7 +17,7 @@ def test_a_request_comes_as_it_was_sent_whatever_bytes_it_holds() -> None:
 @pytest.mark.parametrize("data", [b"", b"\0\0\0\0", VERSION, VERSION + b"\0p\0utf-8\0-1", VERSION + b"\0p\0utf-8\x003\0gradtop", b"gradtop screen 0\0p\0utf-8\x000", b"\xff" * 999])
 def test_what_is_no_request_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidRequest):
-        Request(data)
+        ScreenRequest(data)
 
 
 @pytest.mark.parametrize(
