@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 
 from tests.bench.terminal import Terminal
+from tests.support import wait_until
 
 GRADTOP = Path(sys.executable).with_name("gradtop")
 BEGINS = 2.0  # seconds; the time of a start is known to a second only
@@ -46,7 +47,16 @@ class Sandbox:
 
     def server_is_ready(self) -> bool:
         """Whether a torch server has imported PyTorch."""
-        return any("ready" in lock.read_text() for lock in (self.folder / "gradtop").glob("*.lock"))
+        return any("ready" in lock.read_text() for lock in (self.folder / "gradtop").glob("[!s]*.lock"))
+
+    def screens_are_ready(self) -> bool:
+        """Whether a screen server listens."""
+        return any((self.folder / "gradtop").glob("screens_*.socket"))
+
+    def start_screen_server(self) -> None:
+        command = [sys.executable, "-P", "-m", "gradtop.tui.screen_server"]
+        subprocess.Popen(command, env={**os.environ, **self.env}, start_new_session=True, stdin=subprocess.DEVNULL)
+        wait_until(self.screens_are_ready, 60, "the screen server")
 
     def watch(self, *options: str) -> Terminal:
         """The screen on the newest run."""

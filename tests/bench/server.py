@@ -10,10 +10,10 @@ from pathlib import Path
 
 import psutil
 
-from gradtop.trainer.record import Run, StreamReader, read_status
+from gradtop.trainer.record import Run, StreamReader, list_runs, read_status
 from tests.bench.figure import Figure, standard_error
 from tests.bench.restart import CONFIG, end, first_step, train
-from tests.bench.sandbox import Sandbox, sandboxed
+from tests.bench.sandbox import GRADTOP, Sandbox, sandboxed
 from tests.bench.terminal import Terminal
 from tests.support import wait_until
 
@@ -48,7 +48,7 @@ def beside() -> Iterator[Figure]:
     """Steps in the 15 s after a screen opens, against those of as many seconds without one, in turns; and after the smallest app of Textual's opens."""
     for name, keys, limit in (("a screen opens", "", 0.98), ("every mode is visited", MODES, 0.97)):
         with sandboxed() as sandbox:
-            run = train(sandbox, LONG)
+            run = train_from_a_terminal(sandbox)
             first_step(run)
             waited = Waited(read_status(run).pid)
             alone, watched, smallest = [steps_in(run, BESIDE)], [], []
@@ -71,6 +71,15 @@ def beside() -> Iterator[Figure]:
         details |= {"beside the smallest app of Textual's, ×": statistics.mean(theirs), "of it ±": standard_error(theirs)}
         details |= {f"its threads waited for a core {when}, s": statistics.mean(seconds) for when, seconds in waited.found.items()}
         yield Figure(f"training in the 15 s after {name}", mean, "×", limit, at_least=True, reference=reference, ratio=mean, details=details)
+
+
+def train_from_a_terminal(sandbox: Sandbox) -> Run:
+    """As a user does, who finds a screen server afterwards."""
+    with Terminal([str(GRADTOP), "train", str(CONFIG), LONG, "--detach"], env=sandbox.env) as terminal:
+        terminal.wait_for("watch: gradtop watch")
+    wait_until(sandbox.screens_are_ready, 60, "the screen server")
+    (run,) = list_runs(sandbox.runs)
+    return run
 
 
 class Waited:

@@ -143,15 +143,19 @@ class Terminal:
         while (left := until - time.monotonic()) > 0:
             self.read(left)
 
+    def processes(self) -> list[int]:
+        """The program itself, without its children; and the process that draws for it, on a terminal that it holds the other end of."""
+        inner = {int(number) for link in Path(f"/proc/{self.process.pid}/fdinfo").iterdir() for number in re.findall(r"tty-index:\s+(\d+)", link.read_text())}
+        return [self.process.pid, *(leader for number in inner for leader in leaders(f"/dev/pts/{number}"))]
+
     def cpu(self) -> float:
-        """Processor seconds of the program itself, without its children; threads that have ended count too."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Processor seconds; threads that have ended count too."""
+        return sum(int(field) for pid in self.processes() for field in stat(pid)[11:13]) / os.sysconf("SC_CLK_TCK")
 
     def used(self) -> Used:
-        """What was used so far: by the program itself, without its children, and by threads that go on."""
+        """What was used so far, by threads that go on."""
         cpu = wakes = 0
-        for thread in Path(f"/proc/{self.process.pid}/task").iterdir():
+        for thread in (each for pid in self.processes() for each in Path(f"/proc/{pid}/task").iterdir()):
             with contextlib.suppress(OSError):  # a thread that has just ended
                 cpu += int((thread / "schedstat").read_text().split()[0])
                 found = re.search(r"^voluntary_ctxt_switches:\s+(\d+)", (thread / "status").read_text(), re.MULTILINE)
@@ -166,7 +170,7 @@ class Terminal:
         self.process.send_signal(signal.SIGCONT)
 
     def memory(self) -> float:
-        """The resident memory that the program itself has now, in MB."""
+        """The resident memory that it has now, in MB; pages that a forked process shares count in full."""
         return self._memory("VmRSS")
 
     def peak_memory(self) -> float:
@@ -174,7 +178,28 @@ class Terminal:
         return self._memory("VmHWM")
 
     def _memory(self, name: str) -> float:
-        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8", errors="replace")
-        found = re.search(rf"^{name}:\s+(\d+) kB", status, re.MULTILINE)
-        assert found is not None
-        return int(found[1]) * 1024 / 1e6
+        return sum(kilobytes(pid, name) for pid in self.processes()) * 1024 / 1e6
+
+
+def kilobytes(pid: int, name: str) -> int:
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+    found = re.search(rf"^{name}:\s+(\d+) kB", status, re.MULTILINE)
+    assert found is not None
+    return int(found[1])
+
+
+def stat(pid: int) -> list[str]:
+    """From the state of the process on."""
+    return Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+
+
+def leaders(terminal: str) -> list[int]:
+    """The leader of the session on this terminal, if there is one."""
+    device = Path(terminal).stat().st_rdev
+    found = []
+    for path in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):  # no process, or one that has just ended
+            fields = stat(int(path.name))
+            if int(fields[4]) == device and fields[3] == path.name:
+                found.append(int(path.name))
+    return found

@@ -147,7 +147,7 @@ def overview() -> str:
     lines += [
         "options:",
         "  --runs DIR       directory of the runs (default: $GRADTOP_RUNS, or ./runs)",
-        "  --no-server      import PyTorch in each new process (no torch server)",
+        "  --no-server      import PyTorch and Textual in each new process (no servers)",
         "  --version        show the version",
         "  -h, --help       show this help",
         "",

@@ -40,7 +40,7 @@ def check_way(options: argparse.Namespace) -> None:
 
 
 def add_no_server(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--no-server", action="store_true", help="import PyTorch in the new process instead of forking it from the torch server")
+    parser.add_argument("--no-server", action="store_true", help="import PyTorch and Textual in each new process instead of forking it from a server")
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
