@@ -40,6 +40,7 @@ OTHER_FILES = {
     "tui/screens/tune/draft.py": "a configuration that the user saves",
     "tui/screen_client/relay.py": "/proc/PID/autogroup",
     "tui/screen_server/preload.py": "the same",
+    "tui/screen_server/process.py": "/proc/self/comm",
     "tui/screen_server/__main__.py": "the directory of servers",
     "tui/ui_state.py": "the state directory of the user",
 }

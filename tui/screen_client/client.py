@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import termios
+from _signal import SIGKILL  # type: ignore[import-not-found]  # has no stub of its own
 from _socket import AF_UNIX, SCM_RIGHTS, SO_PEERCRED, SOCK_CLOEXEC, SOCK_SEQPACKET, SOL_SOCKET, socket
 from array import array
 
@@ -12,7 +13,7 @@ from gradtop.trainer.socket_directory import open_directory
 from gradtop.tui.screen_client.address import ACCEPTED, LARGEST, request_of, screen_server_name
 from gradtop.tui.screen_client.relay import Relay
 
-FORKS = 1.0  # seconds; a server that does not answer by then is busy, or hangs
+FORKS = 5.0  # seconds; a server that does not answer by then hangs
 
 
 def opens_screen(words: list[str]) -> bool:
@@ -66,8 +67,7 @@ def connect_to_screens() -> socket | None:
         link.settimeout(FORKS)
         # By the descriptor: a path may be longer than the 108 bytes of an address.
         link.connect(f"/proc/self/fd/{directory}/{screen_server_name()}.socket")
-        _pid, uid, _gid = array("i", link.getsockopt(SOL_SOCKET, SO_PEERCRED, 12))
-        if uid == os.geteuid():
+        if peer(link)[1] == os.geteuid():
             return link
     except OSError:
         pass
@@ -78,9 +78,22 @@ def connect_to_screens() -> socket | None:
     return None
 
 
+def peer(link: socket) -> tuple[int, int]:
+    """Process and user at the other end."""
+    pid, uid, _gid = array("i", link.getsockopt(SOL_SOCKET, SO_PEERCRED, 12))
+    return pid, uid
+
+
+def end_server(link: socket) -> None:
+    try:  # noqa: SIM105 - without contextlib
+        os.kill(peer(link)[0], SIGKILL)
+    except OSError:
+        pass  # it has just ended
+
+
 def converse(link: socket, words: list[str]) -> int | None:
     controller, inner = os.openpty()
-    here = -1
+    here, pid = -1, 0
     try:
         relay = Relay(controller, link)
         relay.resize()
@@ -88,19 +101,19 @@ def converse(link: socket, words: list[str]) -> int | None:
         # As a descriptor: the directory may have been deleted or renamed.
         here = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         request = request_of([os.fsencode(word) for word in words], dict(os.environb), sys.stdout.encoding)
-        if len(request) > LARGEST:
-            return None
-        link.sendmsg([request], [(SOL_SOCKET, SCM_RIGHTS, array("i", [inner, here]))])
-        answer = link.recv(64)
+        if len(request) <= LARGEST:
+            link.sendmsg([request], [(SOL_SOCKET, SCM_RIGHTS, array("i", [inner, here]))])
+            answer = link.recv(64)
+            pid = int(answer[1:]) if answer[:1] == ACCEPTED else 0
+    except TimeoutError:
+        end_server(link)  # the next screen need not wait for it; those that it has forked go on
     except (OSError, termios.error):
-        # Nothing was forked, or what was ends as its terminal closes, which it has not drawn on.
-        os.close(controller)
-        return None
+        pass  # nothing was forked, or what was ends as its terminal closes, which it has not drawn on
     finally:
         os.close(inner)
         if here >= 0:
             os.close(here)
-    if answer[:1] != ACCEPTED:
+    try:
+        return relay.until_the_end(pid) if pid else None
+    finally:
         os.close(controller)
-        return None
-    return relay.until_the_end(int(answer[1:]))

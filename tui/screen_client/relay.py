@@ -1,8 +1,8 @@
 """A terminal handed on: keys to the pseudo-terminal of a screen that another process draws, and what it draws to ours.
 
 The screen runs in a session of its own, which the scheduler of Linux takes for a group of its own (sched(7), "The autogroup feature"). A
-training on all cores waits for whatever else runs: so the group has the lowest weight, by which it takes what the training leaves.
-Where it does not answer a key soon for that reason, it is given the weight of all others until it has.
+training on all cores waits for whatever else runs: so the group has a tenth of the weight of others, and takes mostly what the training
+leaves. Where it does not answer a key soon for that reason, it is given the weight of others until it has.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ OPENS, ANSWERS = 0.25, 0.05  # seconds that a screen may take with what the trai
 HOLDS, LONGEST = 0.5, 2.0  # seconds for which it has the weight of others: after its answer, and without one
 FRAME = 1500  # bytes; less is no first frame
 RETRY = 0.1  # seconds between two changes of a weight, which the kernel wants
-LAST_WORDS = 2.0
-LOW, EQUAL = 19, 0
+LAST_WORDS, SHORTLY = 2.0, 0.05  # seconds: what was drawn on a pseudo-terminal is there a little later
+LOW, EQUAL = 10, 0  # with 19, beside two more processes that compute, what nobody waits for would be drawn seconds later
 IFLAG, OFLAG, CFLAG, LFLAG, CC = 0, 1, 2, 3, 6
 # What a screen that was killed has left: mouse, focus, paste, size reports, keyboard protocol, hidden cursor, second screen.
 RESTORE = b"".join(b"\x1b[?%dl" % mode for mode in (1000, 1002, 1003, 1015, 1006, 1004, 2004, 2048)) + b"\x1b[<u\x1b[?7h\x1b[?25h\x1b[?1049l"
@@ -186,8 +186,9 @@ class Relay:
         return bool(message)
 
     def _drain(self) -> None:
-        """What was drawn before the end."""
-        while select([self._controller], [], [], 0.0)[0] and (drawn := self._read(self._controller)):
+        """What was drawn before it stopped, or before its end, which closes its terminal."""
+        wait = SHORTLY if self._code is None else LAST_WORDS
+        while select([self._controller], [], [], wait)[0] and (drawn := self._read(self._controller)):
             if not write(1, drawn):
                 return
 

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import termios
 import time
+from pathlib import Path
 
 from gradtop.tui import terminal
 from gradtop.tui.cli import entry
@@ -41,7 +42,10 @@ class ScreenProcess:
 
     def run(self) -> int:
         """Returns the exit code."""
-        self._take_terminal()
+        try:
+            self._take_terminal()
+        except OSError:
+            return 1  # it is gone, and who has asked with it
         self._take_on()
         self._forget_signals()
         code = entry.command_here()
@@ -60,6 +64,8 @@ class ScreenProcess:
             os.dup2(self._controlled, number)
         os.fchdir(self._here)
         self.close()
+        with contextlib.suppress(OSError):
+            Path("/proc/self/comm").write_text("gradtop")  # in place of the interpreter's name, for ps and top
 
     def _take_on(self) -> None:
         """The client's environment and limits; and what the imports have remembered of the server's."""

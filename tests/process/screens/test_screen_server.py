@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -89,6 +90,30 @@ def test_a_server_whose_files_have_changed_refuses_and_ends(serve: Serve, tmux: 
     assert not outdated.socket.exists()
     screen.keys("q")
     screen.wait_for("quiet-heron is done")
+
+
+def test_a_server_that_hangs_is_ended_and_the_screen_opens_without(serve: Serve, tmux: Terminal, runs: Path) -> None:
+    hanging = serve()
+    hanging.process.suspend()
+    screen = tmux(str(GRADTOP), "watch", "last", "--runs", str(runs))
+    screen.wait_for("quiet-heron", "loss")
+    assert hanging.process.wait(30) == -signal.SIGKILL
+    screen.keys("q")
+    screen.wait_for("quiet-heron is done")
+
+
+def test_who_has_gone_before_the_screen_is_forked_leaves_no_trace(screens: ScreenServer, runs: Path) -> None:
+    ours, theirs = os.openpty()
+    here = os.open(runs, os.O_RDONLY | os.O_DIRECTORY)
+    os.close(ours)
+    with connected(screens) as link:
+        socket.send_fds(link, [request()], [theirs, here])
+        answers = [link.recv(64)[:1]]
+        while answers[-1]:
+            answers.append(link.recv(64)[:1])
+    assert answers == [REFUSED, b""], "it is no terminal any more"
+    for descriptor in (theirs, here):
+        os.close(descriptor)
 
 
 def test_a_server_that_nobody_needs_ends_and_removes_its_files(serve: Serve) -> None:
