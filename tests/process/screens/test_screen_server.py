@@ -72,7 +72,7 @@ def test_descriptors_of_refused_requests_are_closed(screens: ScreenServer, tmp_p
             with connected(screens) as link:
                 socket.send_fds(link, [request()], [file.fileno()] * 5)
                 assert link.recv(64)[:1] == REFUSED
-    wait_until(lambda: screens.process.num_fds() == before, 30, "all descriptors closed")
+    wait_until(lambda: screens.process.num_fds() <= before, 30, "all descriptors closed")
 
 
 def test_whoever_connects_and_says_nothing_keeps_nobody_waiting(screens: ScreenServer) -> None:
