@@ -187,6 +187,8 @@ class GradtopApp(CommandingApp):
         return all(screen.shows_watched for screen in self._screen_stacks.get(mode, [])[:1] if isinstance(screen, ModeScreen))
 
     def hidden_long(self) -> None:
+        if not self.screen_stack:
+            return  # the app is ending, and its screens have gone
         screen = self.screen_stack[0]
         if not isinstance(screen, ModeScreen):
             self.is_whole()

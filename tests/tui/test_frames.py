@@ -255,3 +255,17 @@ async def test_all_charts_follow_the_cursor_in_the_same_frame(tmp_path: Path, mo
             await screen.press("left")
             await screen.until(lambda: shown and shown[-1][0] not in {before, None}, "a frame with the cursor elsewhere")  # noqa: B023 - called at once
         assert all(len(set(each)) == 1 for each in shown), shown
+
+
+async def test_a_mode_that_is_still_being_put_together_as_the_app_ends_fails_nothing(tmp_path: Path) -> None:
+    run, grower = fake_run(tmp_path / "runs", "quiet-heron", state="done", steps=100)
+    grower.close()
+    async with piloted(tmp_path, run) as screen:
+        await screen.shows("quiet-heron")
+        screen.app.hide_until_whole(new=True)
+        stack, screen.app._screen_stacks[screen.app.current_mode] = screen.app._screen_stack, []
+        try:
+            screen.app.hidden_long()
+        finally:
+            screen.app._screen_stacks[screen.app.current_mode] = stack
+            screen.app.is_whole()
