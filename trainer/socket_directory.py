@@ -32,6 +32,6 @@ def open_directory(*, create: bool = False) -> int:
         return descriptor
     os.close(descriptor)
     raise PermissionError(
-        f"{path} belongs to uid {found.st_uid} with mode {found.st_mode & 0o7777:04o}; the torch server needs a directory of your own "
+        f"{path} belongs to uid {found.st_uid} with mode {found.st_mode & 0o7777:04o}; the servers of gradtop need a directory of your own "
         "with mode 0700: remove it, or set XDG_RUNTIME_DIR"
     )

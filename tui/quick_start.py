@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import re
 import sys
 import typing
@@ -65,6 +66,8 @@ class Called(ModuleType):
         return call
 
 
+# What follows within one frame's time waits for the next: with half of Textual's the answer to a key comes sooner.
+FRAMES = ("TEXTUAL_FPS", "120")
 # Files to download and toasts (identities with `uuid`, which looks for the machine's with `platform`), a table of a theme's colors, help
 # with styles that are wrong, lines between widgets, what a style carries.
 CALLED = (
@@ -167,6 +170,7 @@ def begin() -> None:
     """Call this before anything of the screen is imported."""
     from gradtop.tui import late_tuples
 
+    os.environ.setdefault(*FRAMES)  # read as Textual is imported
     late_tuples.begin()
     # Importing and laying out makes thousands of objects that all stay: looking for dead ones among them costs 20 ms.
     # The app enables it again when its first frame is drawn.

@@ -51,7 +51,7 @@ class Sandbox:
 
     def screens_are_ready(self) -> bool:
         """Whether a screen server listens."""
-        return any((self.folder / "gradtop").glob("screens_*.socket"))
+        return any("ready" in lock.read_text() for lock in (self.folder / "gradtop").glob("screens_*.lock"))
 
     def start_screen_server(self) -> None:
         command = [sys.executable, "-P", "-m", "gradtop.tui.screen_server"]

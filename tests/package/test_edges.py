@@ -31,7 +31,8 @@ OTHER_FILES = {
     "trainer/socket_directory.py": "the directory of torch servers",
     "trainer/launch/listener.py": "the same",
     "trainer/server/__main__.py": "the same",
-    "trainer/server/process.py": "/dev/null and /proc/self/comm",
+    "trainer/launch/forking.py": "/proc/self/comm",
+    "trainer/server/process.py": "/dev/null",
     "tui/cli/main.py": "/dev/null",
     "tui/cli/plot.py": "a file that the user names",
     "tui/cli/predict.py": "a temporary file",
@@ -40,7 +41,6 @@ OTHER_FILES = {
     "tui/screens/tune/draft.py": "a configuration that the user saves",
     "tui/screen_client/relay.py": "/proc/PID/autogroup",
     "tui/screen_server/preload.py": "the same",
-    "tui/screen_server/process.py": "/proc/self/comm",
     "tui/screen_server/__main__.py": "the directory of servers",
     "tui/ui_state.py": "the state directory of the user",
 }

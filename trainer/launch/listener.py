@@ -32,14 +32,27 @@ class Listener:
     def _new_socket(self) -> socket.socket:
         return socket.socket(socket.AF_UNIX, self._kind | socket.SOCK_CLOEXEC)
 
-    def listen(self) -> bool:
-        """False where another server of this name does, or is about to. Raises OSError."""
+    @property
+    def listens(self) -> bool:
+        """Whether there is a socket to accept connections from."""
+        return self._inode != 0 and self._lock >= 0
+
+    def claim(self) -> bool:
+        """Be the server of this name, before it listens; False where another one is. Raises OSError."""
         lock = self._take_lock()
         if lock is None:
             return False
         self._lock = lock
-        self._bind()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{self.name}.socket", dir_fd=self._directory)  # of one that was killed
         self.record("importing")
+        return True
+
+    def listen(self) -> bool:
+        """False where another server of this name does, or is about to. Raises OSError."""
+        if self._lock < 0 and not self.claim():
+            return False
+        self._bind()
         self._retire_others()
         self._remove_leftovers()
         return True

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import importlib
 import json
-import locale
 import os
-import resource
 import select
-import signal
 import socket
 import sys
-import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gradtop.trainer.launch.forking import forget_signals, take_on
 from gradtop.trainer.server.process import print_anything, redirect
 from gradtop.trainer.server.requests import WORK, answer_to
 
@@ -76,43 +71,16 @@ class Child:
 
 
 def become_process(process: Mapping[str, Any]) -> None:
-    """In a process that was just forked: what one is that the client starts."""
+    """In a process that was just forked: what one is that the client starts, with its directory and all threads."""
     os.setsid()
     forget_signals()
-    take_on(process)
-
-
-def forget_signals() -> None:
-    """As an interpreter begins: the server's handlers and mask are its own."""
-    signal.set_wakeup_fd(-1)
-    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-        with contextlib.suppress(OSError, ValueError):
-            signal.signal(number, signal.SIG_DFL)
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])
-
-
-def take_on(process: Mapping[str, Any]) -> None:
-    """The client's environment, directory, limits; and what the imports have remembered of the server's."""
     env = process.get("env") or {}
-    os.environ.clear()
-    os.environ.update({str(name): str(value) for name, value in env.items()})
-    # Written down, not inherited: these are read when an interpreter starts.
-    time.tzset()
-    with contextlib.suppress(locale.Error):
-        locale.setlocale(locale.LC_CTYPE, "")
-    for number, soft in (process.get("limits") or {}).items():
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(int(number), (int(soft), resource.getrlimit(int(number))[1]))
-    os.umask(int(process.get("umask", 0o022)))
+    limits = process.get("limits") or {}
+    take_on({str(name): str(value) for name, value in env.items()}, {int(number): int(soft) for number, soft in limits.items()}, int(process.get("umask", 0o022)))
     if cwd := process.get("cwd"):
         # A directory that has gone since is no reason not to work: runs are named by absolute paths.
         with contextlib.suppress(OSError):
             os.chdir(cwd)
-    importlib.invalidate_caches()
-    tempfile.tempdir = None
     use_all_threads()
 
 

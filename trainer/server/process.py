@@ -1,13 +1,10 @@
-"""What a forked process shows of itself: its title, and where its output goes."""
+"""Where the output of a forked process goes."""
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import io
 import os
 import sys
-from pathlib import Path
 
 
 def redirect(output: int | None = None) -> None:
@@ -25,15 +22,3 @@ def print_anything() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def set_title(title: str) -> None:
-    """What `ps` shows of this process, as far as the server's own command line has room; /proc/PID/comm says "gradtop"."""
-    with contextlib.suppress(OSError, IndexError, ValueError):
-        Path("/proc/self/comm").write_text("gradtop", encoding="ascii")
-        fields = Path("/proc/self/stat").read_bytes().rsplit(b")", 1)[1].split()
-        begin, end = int(fields[45]), int(fields[46])  # arg_start and arg_end (proc(5), fields 48 and 49)
-        if 0 < begin < end:
-            room = end - begin - 1
-            ctypes.memset(begin, 0, room + 1)
-            ctypes.memmove(begin, title.encode()[:room], min(len(title.encode()), room))

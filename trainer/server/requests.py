@@ -23,12 +23,13 @@ TellingFunction = Callable[[RequestArguments, "Tell"], dict[str, Any]]
 
 def work(arguments: RequestArguments, child: Child) -> int:
     """Train the run of a run directory to its end; returns the exit code."""
+    from gradtop.trainer.launch.forking import set_title
     from gradtop.trainer.record import Run, clean
     from gradtop.trainer.record.writing import open_to_append
     from gradtop.trainer.runtime.signals import Signals
     from gradtop.trainer.runtime.worker import work
     from gradtop.trainer.runtime.worker_log import log_plainly
-    from gradtop.trainer.server.process import redirect, set_title
+    from gradtop.trainer.server.process import redirect
 
     run = Run(arguments["run"])
     try:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import signal
 import socket
-import struct
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from gradtop.trainer.launch.forking import CLIENTS, ForkingServer, fork, peer, threads
 from gradtop.trainer.launch.listener import Listener
 from gradtop.trainer.record import Run
 from gradtop.trainer.runtime.death import how_ended, note_death
@@ -27,8 +25,6 @@ from gradtop.trainer.server.spare import Spare, SpareProcess
 
 LONGEST_REQUEST = 4 << 20  # bytes
 REQUEST_TIME = 5.0  # seconds from connecting to the end of the request
-CLIENTS = 64  # at once; more wait to be accepted
-LOOK_AFTER_SOCKET = 60.0
 
 ChildMain = Callable[[], int]
 
@@ -38,9 +34,8 @@ class Client:
     """A connection: its request as far as it has come, or the process that answers it, which ends when the client goes."""
 
     link: socket.socket
-    until: float
+    until: float | None  # None once it has sent its request
     heard: bytes = b""
-    stays: bool = False  # has sent its request
     child: int = 0
     closed: bool = False
     staying: bool = False  # keeps the server from ending
@@ -56,43 +51,22 @@ class Task:
     oom_kills: int | None = None
 
 
-class Server:
+class Server(ForkingServer[Client, ChildMain]):
     """One thread, no GPU: whatever has to be computed is computed in a forked process. `idle` is in seconds."""
 
+    IGNORED = (signal.SIGINT, signal.SIGHUP, *WARNING)
+
     def __init__(self, listener: Listener, *, idle: float) -> None:
-        self.clients: list[Client] = []
+        super().__init__(listener, idle=idle)
         self.children: dict[int, Task] = {}
         self.spare: Spare | None = None
-        self.retired = False
-        self._listener = listener
-        self._idle = idle
-        self._quiet_since = self._looked = time.monotonic()
-        self._awake, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
-    def serve(self) -> ChildMain | None:
-        """Serve until nobody is left; in each forked process, returns what that one is to do."""
-        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        for number in (signal.SIGINT, signal.SIGHUP, *WARNING):
-            signal.signal(number, signal.SIG_IGN)
-        while not self._finished():
-            self._wait()
-            self._reap()
-            self._accept()
-            for client in list(self.clients):
-                if (job := self._attend(client)) is not None:
-                    return job
-        self._listener.release()
-        return None
+    @property
+    def _is_busy(self) -> bool:
+        return bool(self.children or self.clients)
 
     def _finished(self) -> bool:
-        now = time.monotonic()
-        if self.children or self.clients:
-            self._quiet_since = now
-        if now - self._looked >= LOOK_AFTER_SOCKET:
-            self._looked = now
-            self.retired = self.retired or not self._listener.restore()
-        if not self.retired and now - self._quiet_since < self._idle:
+        if not self._has_idled() and not self.retired:
             return False
         self._end_spare()
         # Who has connected before the socket was taken away is still served; jobs need no server.
@@ -100,22 +74,6 @@ class Server:
         self._listener.close()
         self._accept()
         return not self.clients
-
-    def _wait(self) -> None:
-        poll = select.poll()
-        poll.register(self._awake, select.POLLIN)
-        if len(self.clients) < CLIENTS:
-            poll.register(self._listener.socket, select.POLLIN)
-        for client in self.clients:
-            poll.register(client.link, select.POLLIN)
-        now = time.monotonic()
-        due = [client.until for client in self.clients if not client.stays]
-        due.append(self._looked + LOOK_AFTER_SOCKET)
-        if not self.children and not self.clients:
-            due.append(self._quiet_since + self._idle)
-        poll.poll(max(min(due) - now, 0.0) * 1000 + 1)
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._awake, 4096)
 
     def _reap(self) -> None:
         while True:
@@ -158,26 +116,25 @@ class Server:
                 link, _ = self._listener.socket.accept()
             except OSError:
                 return
-            if peer_uid(link) != os.geteuid():
+            if peer(link)[1] != os.geteuid():
                 link.close()
                 continue
             link.setblocking(False)
             self.clients.append(Client(link, time.monotonic() + REQUEST_TIME))
 
     def _attend(self, client: Client) -> ChildMain | None:
-        """Read what has come of a request; a whole one is obeyed, nonsense and silence are hung up on."""
         if client.closed:
             return None
         try:
             # Without waiting, whatever the forked process that shares this socket has made of it.
             data = client.link.recv(1 << 16, socket.MSG_DONTWAIT)
         except BlockingIOError:
-            if not client.stays and time.monotonic() > client.until:
+            if client.until is not None and time.monotonic() > client.until:
                 self._drop(client)
             return None
         except OSError:
             data = b""
-        if not data or client.stays:
+        if not data or client.until is None:
             # Gone; and who has asked already has nothing more to say.
             self._drop(client)
             return None
@@ -190,7 +147,7 @@ class Server:
 
     def _obey(self, client: Client) -> ChildMain | None:
         request = parse_request(client.heard)
-        client.heard, client.stays = b"", True
+        client.heard, client.until = b"", None
         kind = str(request.get("kind"))
         if kind == "retire":
             self.retired = True
@@ -263,23 +220,15 @@ class Server:
             print(f"not forked: {threads()} threads", file=sys.stderr, flush=True)
             self.retired = True
             return None
-        # No signal must find the server's handlers in the new process.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
-            pid = os.fork()
+            return fork()
         except OSError as error:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             print(f"not forked: {error.strerror}", file=sys.stderr, flush=True)
             return None
-        if pid:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        return pid
 
     def _close_all_but(self, client: Client | None) -> None:
         """In a forked process: what is the server's."""
-        self._listener.close_descriptors()
-        for descriptor in (self._awake, self._waker):
-            os.close(descriptor)
+        self._close_own()
         self._end_spare()
         for other in self.clients:
             if other is not client:
@@ -319,12 +268,3 @@ def ended_message(wait_status: int, kills: int | None) -> bytes:
     """How a measurement ended, after its answer if it gave one."""
     number, code, memory = how_ended(wait_status, kills)
     return json.dumps({"ended": {"signal": number, "code": code, "memory": memory}}).encode() + b"\n"
-
-
-def peer_uid(link: socket.socket) -> int:
-    _pid, uid, _gid = struct.unpack("3i", link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
-    return int(uid)
-
-
-def threads() -> int:
-    return len(list(Path("/proc/self/task").iterdir()))

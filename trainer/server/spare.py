@@ -10,8 +10,8 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
+from gradtop.trainer.launch.forking import set_title
 from gradtop.trainer.server.child import Child, become_process
-from gradtop.trainer.server.process import set_title
 
 LONGEST = 1 << 16  # bytes of what it is given
 READY = b"."

@@ -39,8 +39,6 @@ def open_screen(run: Run | None, runs: Path, *, server: bool, mode: str | None =
     It opens in `mode`, else in the one that was shown last.
     """
     quick_start.begin()
-    # What follows within one frame's time waits for the next: with half of it the answer to a key comes sooner.
-    os.environ.setdefault("TEXTUAL_FPS", "120")
     with quick_start.lean_imports():
         import asyncio
 

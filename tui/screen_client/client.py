@@ -92,7 +92,10 @@ def end_server(link: socket) -> None:
 
 
 def converse(link: socket, words: list[str]) -> int | None:
-    controller, inner = os.openpty()
+    try:
+        controller, inner = os.openpty()
+    except OSError:
+        return None  # there are no more of them
     here, pid = -1, 0
     try:
         relay = Relay(controller, link)

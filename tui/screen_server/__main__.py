@@ -25,16 +25,21 @@ def main() -> int:
     installation.begin()
     os.umask(0o077)
     directory = open_directory(create=True)
-    with weighing_little():
-        preload_screen()
     listener = Listener(directory, screen_server_name(), messages=True)
-    if not listener.listen():
+    if not listener.claim():
         return 0
     listener.release_when_terminated()
     log = os.open(f"{listener.name}.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=directory)
     os.dup2(log, 2)
     os.close(log)
     os.chdir("/")
+    try:
+        with weighing_little():
+            preload_screen()
+    except BaseException:
+        listener.release()
+        raise
+    listener.listen()  # who asks before that has a screen of its own sooner
     listener.record("ready")
     screen = ScreenServer(listener, identity, idle=options.idle).serve()
     return 0 if screen is None else screen.run()  # in a forked process: the server itself has ended inside

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,7 @@ class Surroundings:
 
     umask: int
     limits: Mapping[int, int]
-    ignored: int  # a bit for each signal, the lowest for signal 1
+    ignored: frozenset[int]  # signals
     coerced: bool  # whether Python itself has set LC_CTYPE (PEP 538)
 
     @classmethod
@@ -65,7 +66,7 @@ class Surroundings:
         return cls(
             int(status["Umask"], 8),
             {number: resource.prlimit(pid, number)[0] for number in LIMITS},
-            int(status["SigIgn"], 16),
+            frozenset(number for number in signal.valid_signals() if int(status["SigIgn"], 16) & 1 << number - 1),
             "LC_CTYPE" in environment and not any(entry.startswith(b"LC_CTYPE=") for entry in started),
         )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +18,6 @@ LITTLE, USUAL = b"10", b"0"
 
 def preload_screen() -> None:
     """Import it all. Textual's own settings are read now, those of gradtop among them."""
-    os.environ.setdefault("TEXTUAL_FPS", "120")  # as `open_screen` does
     quick_start.import_paths()
     quick_start.begin()
     with quick_start.lean_imports():

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import importlib
-import locale
 import os
-import resource
-import signal
+import shlex
 import socket
 import sys
-import tempfile
 import termios
-import time
-from pathlib import Path
 
+from gradtop.trainer.launch.forking import forget_signals, set_title, take_on
 from gradtop.tui import terminal
 from gradtop.tui.cli import entry
 from gradtop.tui.screen_client.address import ENDED, ScreenRequest
 from gradtop.tui.screen_server.clients import Surroundings
 
 NAMES = ("stdin", "stdout", "stderr")
-IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
 class ScreenProcess:
@@ -47,7 +41,7 @@ class ScreenProcess:
         except OSError:
             return 1  # it is gone, and who has asked with it
         self._take_on()
-        self._forget_signals()
+        forget_signals(self._surroundings.ignored)
         code = entry.command_here()
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
@@ -64,38 +58,14 @@ class ScreenProcess:
             os.dup2(self._controlled, number)
         os.fchdir(self._here)
         self.close()
-        with contextlib.suppress(OSError):
-            Path("/proc/self/comm").write_text("gradtop")  # in place of the interpreter's name, for ps and top
 
     def _take_on(self) -> None:
-        """The client's environment and limits; and what the imports have remembered of the server's."""
-        os.environ.clear()
-        os.environ.update(self._request.environment)
+        take_on(self._request.environment, self._surroundings.limits, self._surroundings.umask)
         terminal.set_coerced(self._surroundings.coerced)
-        # Written down, not inherited: these are read when an interpreter starts.
-        time.tzset()
-        with contextlib.suppress(locale.Error):
-            locale.setlocale(locale.LC_CTYPE, "")
-        for number, soft in self._surroundings.limits.items():
-            with contextlib.suppress(OSError, ValueError):
-                resource.setrlimit(number, (soft, resource.getrlimit(number)[1]))
-        os.umask(self._surroundings.umask)
         sys.argv = self._request.arguments
-        importlib.invalidate_caches()
-        tempfile.tempdir = None
+        set_title(f"gradtop: the screen of {shlex.join(self._request.arguments)}")
         for number, name in enumerate(NAMES):
             errors = "backslashreplace" if name == "stderr" else "strict"
             stream = open(number, "w" if number else "r", encoding=self._request.encoding, errors=errors, closefd=False, buffering=1)  # noqa: SIM115 - as long as the process
             setattr(sys, name, stream)
             setattr(sys, f"__{name}__", stream)
-
-    def _forget_signals(self) -> None:
-        """As an interpreter begins: the server's handlers and mask are its own; what the client ignores, as under nohup, stays ignored."""
-        signal.set_wakeup_fd(-1)
-        for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-            ignored = bool(self._surroundings.ignored & (1 << (number - 1))) or number in IGNORED_BY_PYTHON
-            with contextlib.suppress(OSError, ValueError):
-                signal.signal(number, signal.SIG_IGN if ignored else signal.SIG_DFL)
-        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, [])

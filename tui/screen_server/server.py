@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
-import signal
 import socket
-import struct
 import sys
 import time
 from dataclasses import dataclass, field
 
+from gradtop.trainer.launch.forking import CLIENTS, ForkingServer, fork, peer, threads
 from gradtop.trainer.launch.listener import Listener
 from gradtop.trainer.launch.server import torch_server_runs
 from gradtop.tui.cli.installation import replaced
 from gradtop.tui.cli.output import print_line
+from gradtop.tui.quick_start import FRAMES
 from gradtop.tui.screen_client.address import (
     ACCEPTED,
     ENDED,
@@ -31,9 +30,6 @@ from gradtop.tui.screen_server.clients import Identity, Surroundings, read_befor
 from gradtop.tui.screen_server.process import ScreenProcess
 
 REQUEST_TIME = 5.0  # seconds from connecting to the request
-CLIENTS = 64  # that have connected and asked for nothing yet
-LOOK_AFTER_SOCKET = 60.0
-FRAMES = "120"  # as `open_screen` and the preloading have it
 DESCRIPTORS = 2  # terminal and directory
 
 
@@ -49,67 +45,31 @@ class Waiting:
     until: float = field(default_factory=lambda: time.monotonic() + REQUEST_TIME)
 
 
-class ScreenServer:
+class ScreenServer(ForkingServer[Waiting, ScreenProcess]):
     """One thread: whatever is drawn is drawn in a forked process. `idle` is in seconds."""
 
     def __init__(self, listener: Listener, identity: Identity, *, idle: float) -> None:
-        self.clients: list[Waiting] = []
+        super().__init__(listener, idle=idle)
         self.screens: dict[int, socket.socket] = {}
-        self.retired = False
-        self._listener = listener
         self._identity = identity
         self._environment = read_before(os.environ)
-        self._idle = idle
-        self._quiet_since = self._looked = time.monotonic()
-        self._awake, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
-    def serve(self) -> ScreenProcess | None:
-        """Serve until nobody is left; in each forked process, returns the screen that it is to be."""
-        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        for number in (signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
-        while not self._finished():
-            self._wait()
-            self._reap()
-            self._accept()
-            for client in list(self.clients):
-                if (screen := self._attend(client)) is not None:
-                    return screen
-        self._listener.release()
-        return None
+    @property
+    def _is_busy(self) -> bool:
+        return bool(self.screens or self.clients)
 
     def _finished(self) -> bool:
-        now = time.monotonic()
-        if self.screens or self.clients:
-            self._quiet_since = now
-        if now - self._looked >= LOOK_AFTER_SOCKET:
-            self._looked = now
-            self.retired = self.retired or not self._listener.restore()
-        if not self.retired and now - self._quiet_since >= self._idle:
-            if torch_server_runs():  # the torch server, which ends with the trainings: somebody will want to see them
-                self._quiet_since = now
-            else:
-                self.retired = True
+        if self._has_idled() and not self.retired:
+            # Where there is a torch server, which ends with the trainings, somebody will want to see them.
+            self.retired = not torch_server_runs()
+            self._quiet_since = time.monotonic()
         if not self.retired:
             return False
-        self._listener.close()
+        if self._listener.listens:
+            self._listener.close()
+            self._accept()  # who has connected before
+            self._listener.release()  # screens that are open need no server: the next one may take the name
         return not self.screens and not self.clients
-
-    def _wait(self) -> None:
-        poll = select.poll()
-        poll.register(self._awake, select.POLLIN)
-        if len(self.clients) < CLIENTS and not self.retired:
-            poll.register(self._listener.socket, select.POLLIN)
-        for client in self.clients:
-            poll.register(client.link, select.POLLIN)
-        due = [client.until for client in self.clients]
-        due.append(self._looked + LOOK_AFTER_SOCKET)
-        if not self.screens and not self.clients:
-            due.append(self._quiet_since + self._idle)
-        poll.poll(max(min(due) - time.monotonic(), 0.0) * 1000 + 1)
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._awake, 4096)
 
     def _reap(self) -> None:
         """Tell the clients of screens that were stopped or have ended."""
@@ -134,7 +94,7 @@ class ScreenServer:
                 del self.screens[pid]
 
     def _accept(self) -> None:
-        while len(self.clients) < CLIENTS and not self.retired:
+        while len(self.clients) < CLIENTS and self._listener.listens:
             try:
                 link, _ = self._listener.socket.accept()
             except OSError:
@@ -143,7 +103,6 @@ class ScreenServer:
             self.clients.append(Waiting(link))
 
     def _attend(self, client: Waiting) -> ScreenProcess | None:
-        """Obey a request that has come; nonsense and silence are hung up on."""
         descriptors: list[int] = []
         try:
             data, descriptors, _flags, _address = socket.recv_fds(client.link, LARGEST, DESCRIPTORS)
@@ -169,36 +128,33 @@ class ScreenServer:
 
     def _obey(self, client: Waiting, data: bytes, descriptors: list[int]) -> ScreenProcess | None:
         """Fork the screen; in the forked process, returns it. Raises NotOurs, InvalidRequest, OSError, ValueError or KeyError."""
-        pid, uid, _gid = struct.unpack("3i", client.link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+        pid, uid = peer(client.link)
         request = ScreenRequest(data)
-        if uid != os.geteuid() or request.interpreter != interpreter() or Identity.of(pid) != self._identity:
-            raise NotOurs("the client has other rights than this process")
+        if request.interpreter != interpreter():
+            raise NotOurs("the client has another interpreter or encoding")
+        if uid != os.geteuid() or Identity.of(pid) != self._identity:
+            raise NotOurs("the client has other rights, limits or namespaces")
         if len(descriptors) != DESCRIPTORS or not os.isatty(descriptors[0]):
             raise NotOurs("no terminal came with the request")
         environment = read_before(request.environment)
-        environment.setdefault("TEXTUAL_FPS", FRAMES)
+        environment.setdefault(*FRAMES)
         if differing := sorted({name for name, _value in environment.items() ^ self._environment.items()}):
             raise NotOurs(f"the client has another {', '.join(differing)}")
         if names := replaced():
             self.retired = True
             raise NotOurs(f"{' and '.join(names)} changed on disk")
         if threads() != 1:
-            # A fork would take locks along that a lost thread holds.
             self.retired = True
             raise NotOurs(f"{threads()} threads")
         screen = ScreenProcess(request, Surroundings.of(pid, request.environment), client.link, os.dup(descriptors[0]), os.dup(descriptors[1]))
-        # No signal must find the server's handlers in the new process.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
-            forked = os.fork()
+            forked = fork()
         except OSError:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             screen.close()
             raise
         if not forked:
             self._close_all_but(client)
             return screen
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         screen.close()
         tell(client.link, ACCEPTED, forked)
         self.screens[forked] = client.link
@@ -207,9 +163,7 @@ class ScreenServer:
 
     def _close_all_but(self, client: Waiting) -> None:
         """In a forked process: what is the server's."""
-        self._listener.close_descriptors()
-        for descriptor in (self._awake, self._waker):
-            os.close(descriptor)
+        self._close_own()
         for link in (*self.screens.values(), *(other.link for other in self.clients if other is not client)):
             link.close()
 
@@ -218,7 +172,3 @@ def tell(link: socket.socket, kind: bytes, number: int = 0) -> None:
     """Whoever does not listen any more need not know."""
     with contextlib.suppress(OSError):
         link.send(kind + b"%d" % number, socket.MSG_DONTWAIT)
-
-
-def threads() -> int:
-    return len(os.listdir("/proc/self/task"))  # noqa: PTH208 - its length alone

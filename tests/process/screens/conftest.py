@@ -13,7 +13,6 @@ import psutil
 import pytest
 
 from gradtop.tui.screen_client.address import screen_server_name
-from tests.servers import server_pids
 from tests.support import wait_until
 from tests.tui.runs_fixture import fake_run
 
@@ -28,6 +27,10 @@ class ScreenServer:
         self.log = runtime / "gradtop" / f"{screen_server_name()}.log"
         self.socket = self.log.with_suffix(".socket")
         self.process = process
+
+    def is_ready(self) -> bool:
+        lock = self.log.with_suffix(".lock")
+        return lock.exists() and lock.read_text().split() == [str(self.process.pid), "ready"]
 
     def screens(self) -> list[psutil.Process]:
         found: list[psutil.Process] = self.process.children()
@@ -47,7 +50,7 @@ def serving(runtime: Path, *options: str, command: str = "") -> Iterator[ScreenS
     with psutil.Popen([sys.executable, "-P", *words], start_new_session=True, stdin=subprocess.DEVNULL, env=env) as process:
         server = ScreenServer(runtime, process)
         try:
-            wait_until(lambda: process.pid in server_pids(runtime) and server.socket.exists(), 60, "the screen server")
+            wait_until(server.is_ready, 60, "the screen server")
             yield server
         finally:
             with contextlib.suppress(psutil.NoSuchProcess):  # it has ended by itself

@@ -44,6 +44,7 @@ def test_a_screen_is_forked_and_its_terminal_is_ours_until_it_is_left(tmp_path: 
     screen = screens.screen()
     assert os.getsid(screen.pid) == screen.pid, "a session of its own, which the scheduler weighs by itself"
     assert screen.name() == "gradtop"
+    assert " ".join(screen.cmdline()).startswith("gradtop: the screen of ")
     assert screen.terminal() != psutil.Process(shell.pid).terminal()
 
     shell._tmux("resize-window", "-x", "80", "-y", "24")

@@ -28,6 +28,14 @@ installation.begin = lambda: setattr(installation, "_began", 1.0)
 from gradtop.tui.screen_server.__main__ import main
 main()
 """
+# Changed once it has forked a screen.
+OUTDATED_AFTER_ONE = """
+from gradtop.tui.screen_server import server
+answers = iter([[], ["gradtop"]])
+server.replaced = lambda: next(answers)
+from gradtop.tui.screen_server.__main__ import main
+main()
+"""
 
 
 def connected(server: ScreenServer) -> socket.socket:
@@ -90,6 +98,25 @@ def test_a_server_whose_files_have_changed_refuses_and_ends(serve: Serve, tmux: 
     assert not outdated.socket.exists()
     screen.keys("q")
     screen.wait_for("quiet-heron is done")
+
+
+def test_a_server_whose_files_change_while_it_has_a_screen_makes_room_for_the_next(serve: Serve, tmux: Terminal, runs: Path) -> None:
+    old = serve(command=OUTDATED_AFTER_ONE)
+    watch = (str(GRADTOP), "watch", "last", "--runs", str(runs))
+    first = tmux(*watch)
+    first.wait_for("quiet-heron", "loss")
+    assert len(old.screens()) == 1
+    second = tmux(*watch)
+    second.wait_for("quiet-heron", "loss")
+    assert len(old.screens()) == 1, "it has forked one more"
+
+    new = serve()
+    third = tmux(*watch)
+    third.wait_for("quiet-heron", "loss")
+    assert len(new.screens()) == len(old.screens()) == 1
+    first.keys("q")
+    first.wait_for("quiet-heron is done")
+    old.process.wait(30)
 
 
 def test_a_server_that_hangs_is_ended_and_the_screen_opens_without(serve: Serve, tmux: Terminal, runs: Path) -> None:
