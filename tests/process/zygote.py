@@ -13,6 +13,7 @@ dies at a step, in the middle of that step. `open_files` is how many it may have
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import io
@@ -50,8 +51,14 @@ def main() -> None:
     # More threads than this one would be lost in a fork.
     assert len(list(Path("/proc/self/task").iterdir())) == 1
     clients: dict[socket.socket, bytes] = {}
+    awaited: dict[int, tuple[int, socket.socket]] = {}  # by the descriptor of the worker: whoever waits for one holds up nobody else
     while True:
-        for ready in select.select([listener, *clients], [], [])[0]:
+        looked_at: list[int | socket.socket] = [listener, *clients, *awaited]
+        for ready in select.select(looked_at, [], [])[0]:
+            if isinstance(ready, int):
+                tell_end(*awaited.pop(ready))
+                os.close(ready)
+                continue
             if ready is listener:
                 clients[listener.accept()[0]] = b""
                 continue
@@ -64,7 +71,11 @@ def main() -> None:
                 continue
             *lines, clients[ready] = (clients[ready] + data).split(b"\n")
             for line in lines:
-                ready.sendall(b"%d\n" % answer(json.loads(line), [listener, *clients]))
+                request = json.loads(line)
+                if "wait" in request:
+                    awaited[os.pidfd_open(request["wait"])] = request["wait"], ready
+                else:
+                    ready.sendall(b"%d\n" % answer(request, [listener, *clients]))
 
 
 def receive(client: socket.socket) -> bytes:
@@ -72,6 +83,12 @@ def receive(client: socket.socket) -> bytes:
         return client.recv(1 << 16)
     except ConnectionResetError:  # by one that was killed
         return b""
+
+
+def tell_end(pid: int, client: socket.socket) -> None:
+    _, status = os.waitpid(pid, 0)
+    with contextlib.suppress(OSError):  # it has gone
+        client.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
 
 
 def ended(folder: int) -> bool:
@@ -90,9 +107,6 @@ def ended(folder: int) -> bool:
 def answer(request: dict[str, Any], mine: list[socket.socket]) -> int:
     if "imported" in request:
         return Path(request["imported"]).write_text(json.dumps(sorted(sys.modules)), encoding="utf-8")
-    if "wait" in request:
-        _, status = os.waitpid(request["wait"], 0)
-        return os.waitstatus_to_exitcode(status)
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) if "serve" in request else child
