@@ -66,6 +66,7 @@ def custom(data: str = "", model: str = "") -> list[str]:
 
 
 BROKEN = "zero-gradients weights-not-moving weights-grown dead-units exploding-gradients loss-spike oscillating poor-initialization"
+RECURRENT = ("training.epochs=4", "optimizer.kind=adam", "optimizer.lr=1e-2")
 RUNS = (
     ill("healthy", "nothing", [], ""),
     ill("healthy, custom data and model", "nothing", [*custom("drawn", "network"), "training.epochs=24"], ""),
@@ -76,6 +77,8 @@ RUNS = (
     ill("Adam, lr 0.3", "steps as large as the weights", ["optimizer.kind=adam", "optimizer.lr=0.3"], "not-learning", f"{BROKEN} lr-too-high large-updates vanishing-gradients"),
     ill("zeros", "every weight begins at zero", ["init.kind=zeros"], "not-learning zero-gradients weights-not-moving", "dead-units poor-initialization small-updates"),
     ill("ten sigmoid layers", "gradients vanish on their way", custom(model="sigmoids"), "not-learning vanishing-gradients", "weights-not-moving poor-initialization saturated-units small-updates lr-too-low"),
+    ill("recurrent weights of 5", "gradients grow in each of 40 steps back", [*custom("drawn", "exploding"), *RECURRENT], "exploding-gradients", "not-learning saturated-units"),
+    ill("healthy, recurrent", "nothing", [*custom("drawn", "recurrent"), *RECURRENT], ""),
     ill("dead ReLUs", "biases of -30 in the first layer", custom(model="dead"), "not-learning dead-units zero-gradients weights-not-moving", "poor-initialization"),
     ill("shuffled labels", "labels that mean nothing, learnt by heart", [*custom("shuffled"), "training.epochs=60", "optimizer.kind=adam", "optimizer.lr=2e-3"], "val-at-chance", "overfitting val-loss-diverged"),
     ill("few samples", "100 noisy samples, a large model", [*custom("few"), "training.epochs=60", "optimizer.lr=0.1"], "overfitting"),
@@ -109,6 +112,27 @@ def dead(*, channels: int, size: int, classes: int) -> nn.Module:
     first = nn.Linear(channels * size * size, 48)
     nn.init.constant_(first.bias, -30.0)
     return nn.Sequential(nn.Flatten(), first, nn.ReLU(), nn.Linear(48, 48), nn.ReLU(), nn.Linear(48, classes))
+
+
+class Recurrent(nn.Module):
+    """Reads a vector twice, number by number."""
+
+    def __init__(self, classes: int, width: int = 16) -> None:
+        super().__init__()
+        self.rnn, self.head = nn.RNN(1, width, batch_first=True), nn.Linear(width, classes)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.head(self.rnn(inputs.flatten(1).repeat(1, 2).unsqueeze(2))[0][:, -1])  # type: ignore[no-any-return]
+
+
+def recurrent(*, channels: int, size: int, classes: int) -> Recurrent:
+    return Recurrent(classes)
+
+
+def exploding(*, channels: int, size: int, classes: int) -> Recurrent:
+    model = recurrent(channels=channels, size=size, classes=classes)
+    nn.init.normal_(dict(model.named_parameters())["rnn.weight_hh_l0"], std=5 / model.rnn.hidden_size**0.5)
+    return model
 
 
 def network(*, channels: int, size: int, classes: int) -> nn.Sequential:

@@ -119,6 +119,23 @@ def test_one_exploding_layer_does_not_make_the_others_vanish() -> None:
     assert set(found.values()) == {"fine"}
 
 
+def recurrent(weight: float, bias: float, head: float, head_bias: float) -> list[Measured]:
+    """A recurrent layer and a head, as they are from the first step on."""
+    levels = (("rnn.weight_hh", weight, (32, 32)), ("rnn.bias_hh", bias, (32,)), ("head.weight", head, (20, 32)), ("head.bias", head_bias, (20,)))
+    return [layer(name, [level] * 16, [level] * 16, sizes) for name, level, sizes in levels]
+
+
+def test_gradients_that_grow_on_their_way_back_explode_and_do_not_vanish_before_the_loss() -> None:
+    healths = assess_gradients(recurrent(6e3, 6e3, 0.7, 0.2))
+    assert {name: health.state for name, health in healths.items()} == {"rnn.weight_hh": "exploding", "rnn.bias_hh": "exploding", "head.weight": "fine", "head.bias": "fine"}
+    assert healths["rnn.weight_hh"].why == "4e3 × over head.weight, before the loss"
+
+
+@pytest.mark.parametrize("levels", [(0.7, 0.2, 1e-4, 0.2), (40.0, 20.0, 1e-4, 10.0)], ids=["quiet", "of a large loss"])
+def test_a_head_that_receives_next_to_nothing_vanishes_and_the_others_do_not_explode(levels: tuple[float, float, float, float]) -> None:
+    assert {name: state for name, state in states(*recurrent(*levels)).items() if state != "fine"} == {"head.weight": "vanishing"}
+
+
 @pytest.mark.parametrize(("values", "why"), [([NAN], "nan"), ([1.0, INF], "infinite in 1 of the last 2 measurements"), ([NAN, 1.0, 1.0], "nan in 1 of")])
 def test_what_is_not_finite_is_said(values: list[float], why: str) -> None:
     health = assess_gradients([*net(), layer("l9.weight", values)])["l9.weight"]

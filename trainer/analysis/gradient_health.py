@@ -7,6 +7,9 @@ median: in a deep chain whose gradient shrinks from layer to layer (Hochreiter 1
 Bengio 2010) half of the layers may vanish, and the median with them.
 
 Gradients shrink as a model fits its data. So a layer that became small vanishes only if it became small beside the others.
+
+Gradients that grow on their way back, as those of a recurrent network do, leave the layer before the loss far under all others (Pascanu, Mikolov, Bengio
+2013). That layer has the gradient of the loss itself: the others explode.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ OVER = 1e3
 RISE = 1e2
 # A gradient that shrank while the model fitted its data may grow again; it explodes beyond where it began.
 BEYOND = 10.0
+# A norm that no healthy layer has under a loss of a usual size: where a layer only receives little, the others are not as loud.
+LOUD = 10.0
 # Adam divides by √v + 1e-8: below this its steps fade; with SGD such a step is lost in a float32 weight.
 FAINT = 1e-8
 # A bias whose gradient is rounding error while its weight learns: what follows (a batch norm) takes the bias out. One that vanishes does so with its weight.
@@ -118,16 +123,17 @@ def assess_gradients(parameters: Sequence[Measured]) -> dict[str, GradientHealth
     rest = [each for each in parameters if each.name not in healths]
     density = {each.name: each.level / each.spread for each in rest}
     without_effect = cancelled(rest, density)
+    loud = amplified(rest, density, without_effect)
     for is_vector in (False, True):
         peers = [each for each in rest if each.is_vector is is_vector]
         # Those that explode, and those that have no effect, are no measure for the others.
-        usual = [density[each.name] for each in peers if each.name not in without_effect and not rise(each)]
+        usual = [density[each.name] for each in peers if each.name not in without_effect and not rise(each) and each.name not in loud]
         reference = upper_quartile(usual) if len(usual) > 1 else 0.0
-        shrunk = upper_quartile([each.level / each.before for each in peers if each.before > 0])
+        shrunk = upper_quartile([each.level / each.before for each in peers if each.before > 0 and each.name not in loud])
         began = upper_quartile([each.first / each.spread for each in peers if each.first > 0])
         for each in peers:
             factor = density[each.name] / reference if reference > 0 else 1.0
-            healths[each.name] = among(each, factor, shrunk if len(peers) > 1 else 0.0, began)
+            healths[each.name] = loud.get(each.name) or among(each, factor, shrunk if len(peers) > 1 else 0.0, began)
     for name, weight in without_effect.items():
         # Where the weight vanishes, too, it is the one to be named: a layer that does not train has a bias as small as its weight.
         if not healths[weight].is_trouble or healths[weight].state == healths[name].state == "vanishing":
@@ -192,6 +198,23 @@ def rise(each: Measured) -> float:
     before = each.before
     factor = each.level / before if before and len(each.recent) >= ENOUGH else 0.0
     return factor if factor >= RISE else 0.0
+
+
+def amplified(parameters: Sequence[Measured], density: Mapping[str, float], without_effect: Mapping[str, str]) -> dict[str, GradientHealth]:
+    """Those whose gradient has grown on its way back from the last matrix, which is the one before the loss, and from its bias.
+
+    The gradient of a weight is small, too, where what it receives is; that of its bias is not.
+    """
+    known = [each for each in parameters if len(each.recent) >= ENOUGH and each.name not in without_effect]
+    last = next((each for each in reversed(known) if not each.is_vector), None)
+    if last is None:
+        return {}
+    level = max(density[each.name] for each in known if each is last or each.weight == last.name)
+    loud = [each for each in known if each.level >= LOUD and density[each.name] * UNDER >= level > 0]
+    if all(each.is_vector for each in loud):
+        return {}
+    factors = {each.name: density[each.name] / level for each in loud}
+    return {name: GradientHealth("exploding", f"{times(factor)} × over {last.name}, before the loss", factor) for name, factor in factors.items()}
 
 
 def cancelled(parameters: Sequence[Measured], density: Mapping[str, float]) -> dict[str, str]:

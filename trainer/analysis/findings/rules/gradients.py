@@ -40,13 +40,14 @@ def not_finite(run: RunHistory) -> Iterator[Finding]:
 def exploding(run: RunHistory) -> Iterator[Finding]:
     """The gradient of a parameter is far beyond what it ever was, or beyond those of all others.
 
-    Threshold: 100 times its own level before and 10 times that of its first measurement, or 1,000 times the upper quartile of the others per element. A note
+    Threshold: 100 times its own level before and 10 times that of its first measurement, or 1,000 times the upper quartile of the others per element; or, with a norm of 10 or more, 200 times
+    the last matrix, which is the one before the loss, and its bias per element: gradients that grow on their way back, as in a recurrent network with large weights. A note
     up to 1,000 times while the validation loss is at its best, and under half of that of a constant prediction: gradients that began small, as those of scaled-down outputs do, grow.
-    Source: gradient_health; torchmortem (a layer > 1,000), relative to the run's own.
+    Source: gradient_health; torchmortem (a layer > 1,000), relative to the run's own; Pascanu, Mikolov, Bengio 2013.
     """
     if found := those(run, "exploding"):
         evidence: dict[str, float | str] = {"parameters": len(found), "worst": found[0][0], "times": found[0][1].size}
-        advice = "clip the gradients, lower the lr, or add a warm-up"
+        advice = "clip the gradients, lower the lr, add a warm-up, or begin with smaller weights"
         if found[0][1].size < OVER and run.is_at_its_best:
             said = sentence(run, found, "has grown far") + "; the validation loss is at its best all the same"
             yield Finding(Severity.NOTE, f"gradients grew in {len(found)}", said, f"if the loss begins to jump: {advice}", evidence)

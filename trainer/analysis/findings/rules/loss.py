@@ -116,7 +116,7 @@ def why_not(run: RunHistory) -> str:
         return f"training.clip = {significant(clip)} leaves {significant(clip / norm, 2)} of the norm of the gradients: that may be why; clip above their median norm, {significant(norm)}"
     if any(found.evidence["ratio"] == math.inf for found in activations.poor_initialization(run)):
         return "the outputs of the layers do not depend on their inputs in the first steps: that may be why"
-    causes = [found.sentence.partition(":")[0] for each in (activations.dead, activations.saturated, gradients.zero, gradients.vanishing) for found in each(run)]
+    causes = [found.sentence.partition(":")[0] for each in (gradients.exploding, activations.dead, activations.saturated, gradients.zero, gradients.vanishing) for found in each(run)]
     return f"{causes[0]}: that may be why" if causes else remedy(run, high=False)
 
 
