@@ -12,8 +12,8 @@ from typing import Self
 
 from gradtop.trainer.launch.server_address import BATCH_JOBS, LIMITS, NAMESPACES, PRIVILEGES, READ_AT_START
 
-# Read as the interpreter starts or as Textual is imported: a forked process is too late for another value.
-READ_BEFORE = (*READ_AT_START, "TEXTUAL", "ESCDELAY", "RICH_")
+# Read as the interpreter starts or as Textual and Rich are imported: a forked process is too late for another value.
+READ_BEFORE = (*READ_AT_START, "TEXTUAL", "ESCDELAY", "RICH_", "UNICODE_VERSION")
 OWNER = ("Uid", "Gid", "Groups")
 
 

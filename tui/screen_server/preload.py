@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,13 @@ from gradtop.tui import quick_start
 
 # What a command that opens a screen imports, and what it would import ahead, or as a mode or a dialog is opened for the first time.
 COMMANDS = ("entry", "main", "home", "watch", "crash", "ending", "output", "locate", "installation")
+# Packages of which every module is wanted, sooner or later, by what an open screen does.
+WHOLE = ("gradtop.trainer.analysis", "gradtop.tui.dialogs", "gradtop.tui.framework", "gradtop.tui.reading", "gradtop.tui.screens", "gradtop.tui.widgets")
+# What functions import, of ours and of libraries.
+LATER = (
+    "concurrent.futures.thread", "encodings.ascii", "gradtop.trainer.launch.forks", "gradtop.trainer.record.data_facts",
+    "gradtop.trainer.record.lease", "gradtop.tui.screen_client.client", "pickle", "textual.pilot", "textual.scrollbar", "tomllib",
+)  # fmt: skip
 LITTLE, USUAL = b"10", b"0"
 
 
@@ -25,16 +33,24 @@ def preload_screen() -> None:
         node_classes.begin()
         for name in ("gradtop.tui.app", "gradtop.tui.framework.driver", *(f"gradtop.tui.cli.{each}" for each in COMMANDS)):
             importlib.import_module(name)
-        from gradtop.tui import keys, loading
-        from gradtop.tui.app import GradtopApp
-        from gradtop.tui.framework.stylesheet import ParsedOnce
+    # As Textual has it, the palette above all: a screen of its own imports these once it has started.
+    from gradtop.tui import keys, loading
+    from gradtop.tui.app import GradtopApp
+    from gradtop.tui.framework.stylesheet import ParsedOnce
 
-        for name in (*loading.SLOW, *(mode.screen.partition(":")[0] for mode in keys.all_modes())):
-            importlib.import_module(name)
-        quick_start.compile_late_patterns()
-        app = GradtopApp(None, Path("/"))  # with the theme that its user has chosen
-        ParsedOnce(app.get_css_variables()).parse_ahead(Path(tui.__file__).parent)
-        del app
+    for name in (*loading.SLOW, *(mode.screen.partition(":")[0] for mode in keys.all_modes()), *LATER):
+        importlib.import_module(name)
+    for package in WHOLE:
+        for module in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
+            importlib.import_module(module.name)
+    from gradtop.trainer.config.schema import build_all
+
+    build_all()  # what Tune checks with
+    importlib.import_module("rich.cells").cell_len("…")  # the widths of characters, of the version that the environment asks for
+    quick_start.compile_late_patterns()
+    app = GradtopApp(None, Path("/"))  # with the theme that its user has chosen
+    ParsedOnce(app.get_css_variables()).parse_ahead(Path(tui.__file__).parent)
+    del app
     gc.collect()
     gc.freeze()
 

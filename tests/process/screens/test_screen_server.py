@@ -36,6 +36,26 @@ server.replaced = lambda: next(answers)
 from gradtop.tui.screen_server.__main__ import main
 main()
 """
+# Tells at its end, in the file that the environment names, what the screen had to import.
+TELLING = """
+import os, sys
+from pathlib import Path
+from gradtop.tui.screen_server import __main__ as start
+def serve(server, serve=start.ScreenServer.serve):
+    global before
+    screen, before = serve(server), set(sys.modules)
+    return screen
+start.ScreenServer.serve = serve
+code = start.main()
+Path(os.environ["TELL"]).write_text(" ".join(set(sys.modules) - before))
+sys.exit(code)
+"""
+# Keys, and what is shown then.
+WALK = (
+    ("2", "2 Parameters"), ("3", "3 Gradients"), ("4", "4 Weights"), ("5", "5 Schedule"), ("6", "6 Tune"), ("7", "7 Runs"), ("8", "8 Search"),
+    ("9", "9 System"), ("1", "─ loss ─"), ("?", "keys in 1"), ("Escape", "─ loss ─"), ("L", "─ worker.log of"), ("Escape", "─ findings ─"), ("C-p", "Search"),
+    ("Escape", "─ loss ─"),
+)  # fmt: skip
 
 
 def connected(server: ScreenServer) -> socket.socket:
@@ -180,3 +200,20 @@ def test_a_screen_without_server_leaves_none(tmux: Terminal, runs: Path, own_ser
     screen.keys("q")
     screen.wait_for("code=0")
     assert not list(own_servers.rglob("screens_*"))
+
+
+def test_a_screen_shows_every_mode_the_help_a_log_and_the_palette_and_imports_nothing(serve: Serve, tmux: Terminal, runs: Path, tmp_path: Path) -> None:
+    """What it imports is waited for, and takes a core from the training that it watches."""
+    serve(command=TELLING)
+    told = tmp_path / "told"
+    screen = tmux("env", f"TELL={told}", str(GRADTOP), "watch", "last", "--runs", str(runs))
+    screen.wait_for("quiet-heron", "loss")
+    for key, shown in WALK:
+        screen.keys(key)
+        screen.wait_for(shown)
+    screen.keys("Escape")
+    screen.wait_without("Search for")
+    screen.keys("q")
+    screen.wait_for("quiet-heron is done")
+    wait_until(told.exists, 30, "the end of the screen")
+    assert not told.read_text().split()
