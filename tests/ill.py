@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from gradtop.trainer.analysis.findings import Report, report
+from gradtop.trainer.analysis.findings import Report, Severity, report
 from gradtop.trainer.config import apply_overrides, dump_config, parse_config
 from gradtop.trainer.record import Run, RunReader, RunState, new_run, read_status, write_status
 from gradtop.trainer.record.layout import Run as RunFolder
@@ -46,17 +46,18 @@ LOOKS = 28  # moments of a run at which it is looked at again, to see when a fin
 
 @dataclass(frozen=True)
 class Ill:
-    """`must` are the names of findings that fire, `may` those that are right as well; any other would be a false alarm."""
+    """`must` are the names of findings that fire, `may` those that are right as well; any other would be a false alarm. `notes` are all notes that there are."""
 
     name: str
     what: str
     changes: Sequence[str] = ()
     must: frozenset[str] = frozenset()
     may: frozenset[str] = frozenset()
+    notes: frozenset[str] | None = None
 
 
-def ill(name: str, what: str, changes: Sequence[str], must: str, may: str = "") -> Ill:
-    return Ill(name, what, changes, frozenset(must.split()), frozenset(may.split()))
+def ill(name: str, what: str, changes: Sequence[str], must: str, may: str = "", notes: str | None = None) -> Ill:
+    return Ill(name, what, changes, frozenset(must.split()), frozenset(may.split()), frozenset(notes.split()) if notes is not None else None)
 
 
 def custom(data: str = "", model: str = "") -> list[str]:
@@ -68,8 +69,9 @@ def custom(data: str = "", model: str = "") -> list[str]:
 BROKEN = "zero-gradients weights-not-moving weights-grown dead-units exploding-gradients loss-spike oscillating poor-initialization"
 RECURRENT = ("training.epochs=4", "optimizer.kind=adam", "optimizer.lr=1e-2")
 RUNS = (
-    ill("healthy", "nothing", [], ""),
-    ill("healthy, custom data and model", "nothing", [*custom("drawn", "network"), "training.epochs=24"], ""),
+    ill("healthy", "nothing", [], "", notes=""),
+    ill("healthy, custom data and model", "nothing", [*custom("drawn", "network"), "training.epochs=24"], "", notes=""),
+    ill("twelve samples for validation", "an accuracy of twelve samples", [*custom("few_validated", "network"), "training.epochs=12"], "", "overfitting", notes="few-validated"),
     ill("lr 1e9", "the loss overflows within three steps", ["optimizer.lr=1e9"], "failed diverged", "gradient-not-finite exploding-gradients weights-grown large-updates lr-too-high"),
     ill("lr 5", "all units die, the loss stays above chance", ["optimizer.lr=5"], "not-learning dead-units", f"{BROKEN} lr-too-high large-updates val-loss-diverged"),
     ill("lr 2e-7", "the weights hardly move", ["optimizer.lr=2e-7"], "not-learning", "lr-too-low weights-not-moving small-updates"),
@@ -185,6 +187,11 @@ def drawn() -> list[tuple[Tensor, Tensor]]:
     return blobs(640, classes=20)
 
 
+def few_validated() -> list[tuple[Tensor, Tensor]]:
+    training, (inputs, labels) = drawn()
+    return [training, (inputs[:12], labels[:12])]
+
+
 def missing() -> list[tuple[Tensor, Tensor]]:
     (inputs, labels), validation = blobs(960)
     return [(inputs[labels != 4], labels[labels != 4]), validation]
@@ -233,6 +240,11 @@ def names(found: Report) -> set[str]:
     return {finding.name for finding in found.present}
 
 
+def notes(found: Report) -> set[str]:
+    """Of what is information about a healthy run."""
+    return {finding.name for finding in found.findings if finding.severity is Severity.NOTE and not finding.passed}
+
+
 def as_of(run: Run, step: int, folder: Path) -> Run:
     """The run as it was after a step: its streams up to there."""
     target = folder / f"{run.id}-{step}"
@@ -257,9 +269,11 @@ def first_steps(run: Run, folder: Path) -> Mapping[str, int]:
     last = read_status(run).step
     found: dict[str, int] = {}
     for step in sorted({max(1, round(last ** (look / LOOKS))) for look in range(LOOKS)}):
-        for name in names(found_in(as_of(run, step, folder))):
+        then = found_in(as_of(run, step, folder))
+        for name in names(then) | notes(then):
             found.setdefault(name, step)
-    for name in names(found_in(run)):
+    end = found_in(run)
+    for name in names(end) | notes(end):
         found.setdefault(name, last)
     return found
 
@@ -268,8 +282,8 @@ def table(folder: Path) -> str:
     lines = ["| run | what is wrong | found, and after how many steps first | steps |", "|---|---|---|---|"]
     for each in RUNS:
         run = train(each, folder)
-        now, first = names(found_in(run)), first_steps(run, folder / "moments")
-        said = ", ".join(f"{'**' * (name in each.must)}`{name}`{'**' * (name in each.must)} {first[name]:,}" for name in sorted(now, key=lambda name: (name not in each.must, first[name])))
+        now, first, must = names(found_in(run)) | (each.notes or set()), first_steps(run, folder / "moments"), each.must | (each.notes or set())
+        said = ", ".join(f"{'**' * (name in must)}`{name}`{'**' * (name in must)} {first[name]:,}" for name in sorted(now, key=lambda name: (name not in must, first[name])))
         lines.append(f"| {each.name} | {each.what} | {said or '–'} | {read_status(run).step:,} |")
     return "\n".join(lines) + "\n"
 

@@ -92,6 +92,23 @@ def test_a_class_that_is_never_predicted_beside_others_that_are(
 
 
 @pytest.mark.parametrize(
+    ("support", "hits", "config", "sentence"),
+    [
+        ((6, 6), (6, 5), "", "there are 12 samples for validation: one is 8 % of the accuracy, and 0.9167 has a standard error of 0.098"),
+        ((6, 6), (6, 6), "", "there are 12 samples for validation: one is 8 % of the accuracy, and 1.0000 has a standard error of 0.083"),
+        ((25, 25), (20, 20), "", ""),
+        ((6, 6), (6, 5), '[data]\nkind = "text"\n', ""),
+    ],
+    ids=["few", "all right", "enough", "a text"],
+)
+def test_a_small_validation_set_is_a_note_with_the_standard_error_of_its_accuracy(tmp_path: Path, support: tuple[int, int], hits: tuple[int, int], config: str, sentence: str) -> None:
+    run = Written(tmp_path, CONFIG + config).steps(falling(200)).evals([1.0, 0.5, 0.2])
+    (run.run.path / NEWEST).write_text(text_of(Classification(support, support, hits, step=30)))
+    assert [each.sentence for each in run.report.findings if each.name == "few-validated"] == [sentence] * bool(sentence)
+    assert run.report.healthy
+
+
+@pytest.mark.parametrize(
     ("support", "sentence", "severity"),
     [
         ((5, 5, 5, 5), "", ""),

@@ -10,7 +10,7 @@ from gradtop.trainer.config import dump_config, load_config
 from gradtop.trainer.record import new_run, read_status
 from gradtop.trainer.runtime.worker import work
 from tests.examples import CONFIGS, NAMES, STAND_INS, data_of
-from tests.ill import RUNS, Ill, as_of, first_steps, found_in, names, train
+from tests.ill import RUNS, Ill, as_of, first_steps, found_in, names, notes, train
 
 # Steps, of all but what is too large or learns from data that are not here.
 HEALTHY = {
@@ -30,9 +30,11 @@ SMALLER = {
 
 @pytest.mark.parametrize("each", RUNS, ids=lambda each: each.name)
 def test_what_is_wrong_is_found_and_nothing_else(tmp_path: Path, each: Ill) -> None:
-    found = names(found_in(train(each, tmp_path)))
+    report = found_in(train(each, tmp_path))
+    found = names(report)
     assert each.must <= found
     assert found <= each.must | each.may
+    assert each.notes in {None, frozenset(notes(report))}
 
 
 def test_a_finding_comes_as_soon_as_a_colleague_would_say_it(tmp_path: Path) -> None:

@@ -63,6 +63,7 @@ RULES: tuple[Rule, ...] = (
     pace.gpu_idle,
     record.records_lost,
     loss.plateau,
+    evaluation.few_validated,
     ending.stopped_early,
     model.frozen,
     record.sparse_monitoring,

@@ -26,6 +26,7 @@ OF_ALL = 0.02  # of what was gained, which must be lost
 FAR = 10.0
 LEARNED = 0.93  # of the loss of a constant prediction
 SWINGS, TURNS, OF_GAIN = 8, 0.6, 0.1
+FEW = 50  # samples for validation
 
 
 @rule("val-loss-not-finite")
@@ -150,6 +151,26 @@ def not_validated(run: RunHistory) -> Iterator[Finding]:
     severity = Severity.WARNING if 2 * len(missing) > len(classes) else Severity.NOTE
     short = f"{number(len(missing))} class{'es' * (len(missing) > 1)} not validated"
     yield Finding(severity, short, sentence, "shuffle before the data are split, so that both parts have all classes", {"classes": len(classes), "missing": len(missing)})
+
+
+@rule("few-validated")
+def few_validated(run: RunHistory) -> Iterator[Finding]:
+    """The validation set is so small that its accuracy is a rough estimate.
+
+    Threshold: under 50 samples, each of which is over 2 % of the accuracy. The standard error is that of the proportion with two samples more that are right and two that are wrong, so that
+    it is not zero where all are right. Not for text and pixels, and not where classes have no samples for validation at all.
+    Source: Agresti, Coull 1998.
+    """
+    found = read_classification(run.reader.run)
+    if found is None or not run.evals or not 0 < (samples := sum(found.support)) < FEW or run.setting("data.kind") == "text" or run.status.tokens_per_sample or run.status.beside_loss == MEAN_IOU:
+        return
+    if any(not_validated(run)):  # which says more
+        return
+    share_right = (found.right + 2) / (samples + 4)
+    error = math.sqrt(share_right * (1 - share_right) / (samples + 4))
+    sentence = f"there {'are' if samples > 1 else 'is'} {samples} sample{'s' * (samples > 1)} for validation: one is {percent(1 / samples)} of the accuracy, and {share(found.right / samples)} has a standard error of {significant(error, 2)}"
+    advice = "hold more samples out, or compare the mean over several seeds and splits"
+    yield Finding(Severity.NOTE, f"{samples} samples for validation", sentence, advice, {"samples": samples, "standard_error": error}, found.step)
 
 
 @rule("overfitting")
