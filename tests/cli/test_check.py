@@ -43,6 +43,7 @@ batch_size = 32
 device = "cpu"
 threads = 1
 """
+DIGITS = 1797  # images in scikit-learn's data set of this name
 UNEVEN = """\
 import torch
 from torch.utils.data import TensorDataset
@@ -86,11 +87,8 @@ def found_in(gradtop: Gradtop, *arguments: object) -> dict[str, Any]:
 def test_what_is_found_equals_what_plain_pytorch_finds(gradtop: Gradtop, config: Path, tmp_path: Path) -> None:
     found = found_in(gradtop, config)
     assert (found["ok"], found["problems"]) == (True, [])
-    from sklearn.datasets import load_digits  # type: ignore[import-untyped]
-
-    digits = load_digits()
     data = found["data"]
-    assert data["training"] + data["validation"] == len(digits.target)
+    assert data["training"] + data["validation"] == DIGITS
     assert (data["classes"], sum(data["class_counts"])) == (10, data["training"])
     weights = 64 * 16 + 16 + 16 * 10 + 10
     assert (found["model"]["parameters"], found["model"]["trainable"], found["model"]["outputs"]) == (weights, weights, [32, 10])

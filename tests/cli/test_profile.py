@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,21 +13,24 @@ from gradtop.trainer.record import Run, RunState, Status, read_status, write_sta
 from gradtop.trainer.record.profiles import list_profiles
 from tests.cli.conftest import Gradtop, Starts
 from tests.cli.fake_worker import FakeWorker
+from tests.process.support import Zygote
 from tests.support import wait_until
 from tests.training.runs import tiny_run
 from tests.tui.runs_fixture import fake_run
 
 
 @pytest.fixture(scope="module")
-def training(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+def training(tmp_path_factory: pytest.TempPathFactory, zygote: Zygote) -> Iterator[Run]:
     """A run that trains until the tests are done."""
     run = tiny_run(tmp_path_factory.mktemp("profiled"), epochs=100_000)
-    with run.log.open("wb") as log, subprocess.Popen([sys.executable, "-P", "-m", "gradtop.trainer", str(run.path)], stdout=log, stderr=log) as worker:
-        try:
-            wait_until(lambda: read_status(run).state == RunState.TRAINING, timeout=120)
-            yield run
-        finally:
-            worker.kill()
+    worker = zygote.start(run)
+    try:
+        wait_until(lambda: read_status(run).state == RunState.TRAINING, timeout=120)
+        yield run
+    finally:
+        worker.kill()
+        worker.wait()
+        worker.close()
 
 
 def test_a_run_that_trains_is_profiled_as_it_runs(training: Run, gradtop: Gradtop) -> None:
