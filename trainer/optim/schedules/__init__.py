@@ -132,7 +132,9 @@ def remaining(warm: int, span: Span) -> int:
 
 
 def every(period: int, end: int, *, after: int = 0) -> list[int]:
-    """The multiples of `period` below `end`, counted from `after`; of very many, evenly chosen ones."""
+    """The multiples of `period` below `end`, counted from `after`; of very many, evenly chosen ones; none of 0, an epoch whose length is not known yet."""
+    if not period:
+        return []
     stride = period * max(1, -(-(end - after) // (period * MOST_TURNS)))
     return list(range(after + stride, end, stride))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from gradtop.trainer.analysis.lr_turns import RECORDED, Turn, lr_turns, recorded_turns
 from gradtop.trainer.config import parse_config, to_tables
 from gradtop.trainer.optim.lr_preview import planned_lr
+from gradtop.trainer.optim.schedules import ScheduleConfig
 from gradtop.trainer.record import RunReader, RunState, SegmentWriter, Status, write_status
 from gradtop.trainer.record.streams.registry import PLAN, columns_of
 from gradtop.tui.reading.chart_view import WHOLE_RUN
@@ -87,6 +89,22 @@ def test_turning_points_that_nobody_could_have_recorded_are_not_believed(extra: 
 
 def test_many_turning_points_are_thinned() -> None:
     assert len(turn_marks(lr_turns({"kind": "step", "step_size": 1, "unit": "steps", "gamma": 0.9}, STEPS, PER_EPOCH))) == 12
+
+
+@pytest.mark.parametrize("state", [RunState.STARTING, RunState.DONE])
+@pytest.mark.parametrize("kind", ScheduleConfig.kinds())
+def test_a_run_whose_epochs_have_no_known_length_is_shown(state: RunState, kind: str, tmp_path: Path) -> None:
+    """It has not begun; or it is a profile, or another job, of a run whose schedule counts epochs."""
+    run, _ = fake_run(tmp_path / "runs", "quiet-heron")
+    run.config.write_text(f'[schedule]\nkind = "{kind}"\n')
+    shutil.rmtree(run.streams)
+    write_status(run, Status(state=state, steps=0 if state is RunState.STARTING else 100))
+    source = ReadContext(tmp_path / "runs", lambda: NOW)
+    source.run = RunReader(run)
+    source.run.refresh()
+
+    assert not any("×" in word or word == "restart" for _step, word in read_schedule(source, WHOLE_RUN).marks)
+    assert not any("×" in word or word == "restart" for _step, word in read_overview(source, WHOLE_RUN).marks)
 
 
 def test_in_a_run_of_a_given_number_of_steps_epochs_end_where_they_end() -> None:
