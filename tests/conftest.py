@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import getpass
 import itertools
 import os
 import signal
+import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -18,6 +20,9 @@ from tests.servers import ready_server, server_pids, servers_below
 CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 # The models of tests are tiny, and every core has a test of its own: a thread more would only wait for the others.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# PyTorch sets this when it first takes an optimizer's step, and a torch server belongs to one environment: set later, each process of
+# pytest would start a second server, which imports PyTorch by itself. The value is PyTorch's own.
+os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(tempfile.gettempdir()) / f"torchinductor_{getpass.getuser()}"))
 # Whatever a shell starts in the background ignores interrupts, and with it every command that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
