@@ -8,6 +8,7 @@ import sys
 import types
 from pathlib import Path
 
+import psutil
 import pytest
 
 from gradtop.trainer.record import Run, RunReader, Status, write_status
@@ -115,7 +116,7 @@ def test_a_gpu_with_all_that_it_tells(tmp_path: Path, monkeypatch: pytest.Monkey
     whole = "\n".join(said)
     for words in ("91 %", "41.2 GiB of 79.6 GiB", "30.0 GiB allocated · 38.0 GiB reserved", "612 W of 700 W · 66 °C", "1755 MHz of 1980", "power cap, software thermal slowdown"):
         assert words in whole
-    assert f"{os.getpid()} python" in whole
+    assert f"{os.getpid()} {psutil.Process().name()}" in whole
     assert "3.0 GiB" in whole
 
 
