@@ -33,7 +33,7 @@ def preload_screen() -> None:
         node_classes.begin()
         for name in ("gradtop.tui.app", "gradtop.tui.framework.driver", *(f"gradtop.tui.cli.{each}" for each in COMMANDS)):
             importlib.import_module(name)
-    # As Textual has it, the palette above all: a screen of its own imports these once it has started.
+    # From here on without stand-ins, as in a screen of its own once it has started: the palette needs what they stand for.
     from gradtop.tui import keys, loading
     from gradtop.tui.app import GradtopApp
     from gradtop.tui.framework.stylesheet import ParsedOnce
