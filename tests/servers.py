@@ -1,4 +1,4 @@
-"""Torch servers that tests start, and their end."""
+"""Servers that tests start, and their end."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from gradtop.trainer.launch import server
 from gradtop.trainer.record import process_start
 from tests.support import wait_until
 
+MODULES = (b"gradtop.trainer.server", b"gradtop.tui.screen_server")
+
 
 def server_pids(runtime: Path) -> list[int]:
     """The processes that listen below a directory that stands as XDG_RUNTIME_DIR."""
@@ -20,6 +22,16 @@ def server_pids(runtime: Path) -> list[int]:
         words = lock.read_text(encoding="ascii").split()
         if words and process_start(int(words[0])):
             found.append(int(words[0]))
+    return found
+
+
+def starting(runtime: Path) -> list[int]:
+    """Those that a command has just started in the background with that directory, and that may not have a lock yet."""
+    wanted, found = os.fsencode(f"XDG_RUNTIME_DIR={runtime}"), []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if any(name in (process / "cmdline").read_bytes() for name in MODULES) and wanted in (process / "environ").read_bytes().split(b"\0"):
+                found.append(int(process.name))
     return found
 
 
@@ -32,8 +44,9 @@ def ready_server() -> int:
 
 
 def end_servers(runtime: Path) -> None:
-    for pid in server_pids(runtime):
-        end(pid)
+    while pids := {*server_pids(runtime), *starting(runtime)}:
+        for pid in pids:
+            end(pid)
 
 
 def end(pid: int, number: int = signal.SIGKILL) -> None:
