@@ -204,19 +204,31 @@ def die_at_operation(number: int) -> None:
 
 
 def die_at_step(number: int) -> None:
-    """Kill this process in the middle of a step, before it changes a weight; checkpoints are written as often as they can be."""
+    """Kill this process in the middle of a step, before it changes a weight; checkpoints are written as often as they can be.
+
+    Where there was one to write, the first is there: beside other load no step might be left for the thread that writes them.
+    """
     from gradtop.trainer.checkpoint import writer
     from gradtop.trainer.monitor.monitor import Monitor
 
     writer.APART = 0.0
-    after_backward = Monitor.after_backward
+    after_backward, submit = Monitor.after_backward, writer.CheckpointWriter.submit
+    asked: list[writer.CheckpointWriter] = []
+
+    def noted(self: writer.CheckpointWriter, *arguments: Any) -> None:
+        asked.append(self)
+        submit(self, *arguments)
 
     def watched(self: Monitor, step: int) -> None:
         if step == number:
+            if asked:
+                with asked[0]._lock:
+                    asked[0]._lock.wait_for(lambda: asked[0].newest)
             os.kill(os.getpid(), signal.SIGKILL)
         after_backward(self, step)
 
     Monitor.after_backward = watched  # type: ignore[method-assign]
+    writer.CheckpointWriter.submit = noted  # type: ignore[assignment,method-assign]
 
 
 def is_file_operation(function: Any) -> bool:
