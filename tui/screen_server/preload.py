@@ -34,19 +34,20 @@ def preload_screen() -> None:
         for name in ("gradtop.tui.app", "gradtop.tui.framework.driver", *(f"gradtop.tui.cli.{each}" for each in COMMANDS)):
             importlib.import_module(name)
     # From here on without stand-ins, as in a screen of its own once it has started: the palette needs what they stand for.
-    from gradtop.tui import keys, loading
+    from rich.cells import cell_len
+
+    from gradtop.trainer.config.schema import build_all
+    from gradtop.tui import loading
     from gradtop.tui.app import GradtopApp
     from gradtop.tui.framework.stylesheet import ParsedOnce
 
-    for name in (*loading.SLOW, *(mode.screen.partition(":")[0] for mode in keys.all_modes()), *LATER):
+    for name in (*loading.SLOW, *LATER):
         importlib.import_module(name)
     for package in WHOLE:
         for module in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
             importlib.import_module(module.name)
-    from gradtop.trainer.config.schema import build_all
-
     build_all()  # what Tune checks with
-    importlib.import_module("rich.cells").cell_len("…")  # the widths of characters, of the version that the environment asks for
+    cell_len("…")  # reads the widths of characters, of the Unicode version that the environment asks for
     quick_start.compile_late_patterns()
     app = GradtopApp(None, Path("/"))  # with the theme that its user has chosen
     ParsedOnce(app.get_css_variables()).parse_ahead(Path(tui.__file__).parent)

@@ -94,8 +94,8 @@ def test_a_class_that_is_never_predicted_beside_others_that_are(
 @pytest.mark.parametrize(
     ("support", "hits", "config", "sentence"),
     [
-        ((6, 6), (6, 5), "", "there are 12 samples for validation: one is 8 % of the accuracy, and 0.9167 has a standard error of 0.098"),
-        ((6, 6), (6, 6), "", "there are 12 samples for validation: one is 8 % of the accuracy, and 1.0000 has a standard error of 0.083"),
+        ((6, 6), (6, 5), "", "there are 12 samples for validation: each counts for 8 % of the accuracy, and an accuracy of 0.9167 has a standard error of 0.098"),
+        ((6, 6), (6, 6), "", "there are 12 samples for validation: each counts for 8 % of the accuracy, and an accuracy of 1.0000 has a standard error of 0.083"),
         ((25, 25), (20, 20), "", ""),
         ((6, 6), (6, 5), '[data]\nkind = "text"\n', ""),
     ],

@@ -53,8 +53,8 @@ sys.exit(code)
 # Keys, and what is shown then.
 WALK = (
     ("2", "2 Parameters"), ("3", "3 Gradients"), ("4", "4 Weights"), ("5", "5 Schedule"), ("6", "6 Tune"), ("7", "7 Runs"), ("8", "8 Search"),
-    ("9", "9 System"), ("1", "─ loss ─"), ("?", "keys in 1"), ("Escape", "─ loss ─"), ("L", "─ worker.log of"), ("Escape", "─ findings ─"), ("C-p", "Search"),
-    ("Escape", "─ loss ─"),
+    ("9", "9 System"), ("1", "─ loss ─"), ("?", "keys in 1"), ("Escape", "─ loss ─"), ("L", "─ worker.log of"), ("Escape", "─ findings ─"),
+    ("C-p", "Search for"),
 )  # fmt: skip
 
 

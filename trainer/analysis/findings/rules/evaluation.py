@@ -168,7 +168,7 @@ def few_validated(run: RunHistory) -> Iterator[Finding]:
         return
     share_right = (found.right + 2) / (samples + 4)
     error = math.sqrt(share_right * (1 - share_right) / (samples + 4))
-    sentence = f"there {'are' if samples > 1 else 'is'} {samples} sample{'s' * (samples > 1)} for validation: one is {percent(1 / samples)} of the accuracy, and {share(found.right / samples)} has a standard error of {significant(error, 2)}"
+    sentence = f"there {'are' if samples > 1 else 'is'} {samples} sample{'s' * (samples > 1)} for validation: each counts for {percent(1 / samples)} of the accuracy, and an accuracy of {share(found.right / samples)} has a standard error of {significant(error, 2)}"
     advice = "hold more samples out, or compare the mean over several seeds and splits"
     yield Finding(Severity.NOTE, f"{samples} samples for validation", sentence, advice, {"samples": samples, "standard_error": error}, found.step)
 
