@@ -39,20 +39,6 @@ def read(reading: Reading) -> list[int]:
     return [int(label) for _, labels in reading.read(Numbers(), batches, torch.device("cpu"), fill=True) for label in labels]
 
 
-def test_where_shared_memory_is_full_batches_come_through_a_pipe_and_that_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else the batch is lost in a thread of the reader, and waited for in vain."""
-
-    def full(_: Tensor) -> Tensor:
-        raise RuntimeError("unable to allocate shared memory(shm): No space left on device (28)")
-
-    monkeypatch.setattr(Tensor, "share_memory_", full)
-    said: list[str] = []
-
-    assert read(Reading(workers=2, warn=said.append)) == list(range(12))
-    assert len(said) == 1
-    assert "shared memory (/dev/shm) has no room" in said[0]
-
-
 def test_where_shared_memory_has_no_room_for_a_semaphore_the_data_are_read_without_processes_and_that_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from gradtop.trainer.analysis.findings import report
+from gradtop.trainer.data.hand_over import HandOver
 from gradtop.trainer.data.kinds.image_folder import pixel_range
-from gradtop.trainer.data.readers import HandOver
 from gradtop.trainer.record import EventKind, Run, RunReader, new_run, read_status
 from gradtop.trainer.runtime.worker import work
 from gradtop.trainer.training import session

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import io
 import multiprocessing
 import os
 import signal
@@ -14,10 +13,9 @@ from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, _utils, get_worker_info
+from torch.utils.data import DataLoader, _utils
 
+from gradtop.trainer.data.hand_over import HandOver
 from gradtop.trainer.runtime.children import end_children, is_stopped, resume_process
 from gradtop.trainer.runtime.signals import ASKING
 
@@ -47,18 +45,21 @@ Meanwhile = Callable[[Wait], object]
 class LoaderBatches:
     """The batches of a loader. While one does not come, `meanwhile` is called every quarter of a second, and may raise."""
 
-    def __init__(self, loader: DataLoader[Any], meanwhile: Meanwhile, say: Callable[[str], object]) -> None:
-        self._say = say
+    def __init__(self, loader: DataLoader[Any], meanwhile: Meanwhile, warn: Callable[[str], object]) -> None:
         self._loader = loader
-        loader.collate_fn = HandOver(loader.collate_fn)
-        self._begun: Any = self._begin()
+        loader.collate_fn = self._hand_over = HandOver(loader.collate_fn, loader.num_workers, warn)
+        try:
+            self._begun: Any = self._begin()
+        except BaseException:
+            self._hand_over.close()
+            raise
         self._readers: list[BaseProcess] = list(getattr(self._begun, "_workers", ()))
         if self._readers:
             self._listen(meanwhile)
 
     def __iter__(self) -> Iterator[Any]:
         for batch in self._begun:
-            yield tuple(self._received(each) for each in batch)
+            yield self._hand_over.received(batch)
 
     def _begin(self) -> Iterator[Any]:
         """Start the readers; they begin with the signals blocked that end a training, so that none can hit one unprepared."""
@@ -93,19 +94,15 @@ class LoaderBatches:
 
         self._begun._try_get_data = ask_patiently  # noqa: SLF001
 
-    def _received(self, part: Any) -> Any:
-        if not isinstance(part, Copied):
-            return part
-        self._say(
-            f"shared memory ({SHARED}) has no room for a batch, which comes through a pipe instead, slower; "
-            "make room (docker run --shm-size=8g), or make data.workers or training.batch_size smaller"
-        )
-        return torch.load(io.BytesIO(part.data), weights_only=True)
-
     def close(self) -> None:
         """End the processes, those too that were stopped or hang."""
-        if not self._readers:
-            return
+        try:
+            if self._readers:
+                self._end_readers()
+        finally:
+            self._hand_over.close()
+
+    def _end_readers(self) -> None:
         for reader in self._readers:
             resume_process(reader.pid or 0)
         # It waits so long for each in turn, and somebody may wait for the end. What one is reading is of no use any more.
@@ -116,37 +113,6 @@ class LoaderBatches:
         finally:
             _utils.MP_STATUS_CHECK_INTERVAL = before
             end_children(self._readers)
-
-
-@dataclass(frozen=True)
-class Copied:
-    """A tensor as a file."""
-
-    data: bytes
-
-
-class HandOver:
-    """Stacks a batch and, in a reader, puts it into shared memory, or where that has no room into bytes.
-
-    Else a thread of the reader's does that, and when it fails the batch is lost without a word, and waited for in vain.
-    """
-
-    def __init__(self, stack: Callable[[Any], Any]) -> None:
-        self._stack = stack
-
-    def __call__(self, read: Any) -> Any:
-        batch = self._stack(read)
-        return batch if get_worker_info() is None else tuple(_share(each) if isinstance(each, Tensor) else each for each in batch)
-
-
-def _share(tensor: Tensor) -> Tensor | Copied:
-    try:
-        shared: Tensor = tensor.share_memory_()
-    except (RuntimeError, OSError):
-        file = io.BytesIO()
-        torch.save(tensor, file)
-        return Copied(file.getvalue())
-    return shared
 
 
 class Outlive:
