@@ -109,7 +109,7 @@ def test_where_no_memory_can_be_shared_batches_come_through_a_pipe_and_that_is_s
     def refused(_: int) -> int:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr(hand_over, "_memory", refused)
+    monkeypatch.setattr(hand_over, "_nameless_memory", refused)
     said: list[str] = []
     assert [(inputs.tolist(), label) for inputs, label in read([(torch.ones(3), 2)] * 3, warn=said.append)] == [([1.0] * 3, 2)] * 3
     assert set(said) == {"a batch cannot be handed over in shared memory (Too many open files) and comes through a pipe instead, slower"}
@@ -166,6 +166,37 @@ def test_torch_pins_what_was_handed_over_in_its_thread(monkeypatch: pytest.Monke
         came = handed.received(_utils.pin_memory.pin_memory(packed))
     assert came["x"].tolist() == [0, 1, 2]
     assert [each.tolist() for each in pinned] == [[0, 1, 2]]
+
+
+def test_memory_is_used_again_once_no_tensor_of_its_batch_is_left() -> None:
+    batches = [torch.full((1000,), float(number)) for number in range(40)]
+    with closing(begin(batches)) as begun:
+        pieces = begun._hand_over._channels[0]._pieces
+        assert [float(each.sum()) for each in begun] == [1000.0 * number for number in range(40)]
+        assert 1 < len(pieces) < 8
+
+    with closing(begin(batches)) as begun:
+        pieces = begun._hand_over._channels[0]._pieces
+        parts = [each[3:5] for each in begun]
+        assert len(pieces) == 40
+    gc.collect()
+    assert [each.tolist() for each in parts] == [[float(number)] * 2 for number in range(40)]
+
+
+def test_another_process_gives_back_nothing_of_what_the_training_has() -> None:
+    """A reader of the validation data begins with a copy of the batch that is trained on."""
+    with closing(HandOver(lambda each: each, 1, print)) as handed:
+        first = handed.received(handed._pack(torch.ones(3), 0))
+        if not (pid := os.fork()):
+            del first
+            os._exit(0)
+        os.waitpid(pid, 0)
+        second = handed.received(handed._pack(torch.zeros(3), 0))
+        assert (first.tolist(), second.tolist()) == ([1.0] * 3, [0.0] * 3)
+        del first
+        assert handed.received(handed._pack(torch.ones(3), 0)).tolist() == [1.0] * 3
+        assert second.tolist() == [0.0] * 3
+        assert len(handed._channels[0]._pieces) == 2
 
 
 def open_files() -> list[int]:

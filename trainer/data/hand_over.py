@@ -4,17 +4,24 @@ torch's own way asks the reader for each tensor anew when the batch is taken, an
 been stopped or hangs by then; it needs room in /dev/shm (64 MB in Docker), and a descriptor for each tensor. Here all that
 belongs to a batch is there before it is announced, in a message so short that it comes whole or not at all, and what
 cannot be handed over is an error of the reader's instead of a batch that is waited for in vain.
+
+Memory that nothing lies in any more goes back to its reader: most of the time that a large batch takes is the first
+touch of each page.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import io
 import itertools
 import mmap
 import os
 import pickle
 import socket
+import struct
 import tempfile
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.reduction import ForkingPickler
@@ -26,8 +33,10 @@ from torch.utils.data import get_worker_info
 from torch.utils.data._utils.pin_memory import pin_memory
 
 _ALIGNMENT = 64  # bytes, a line of the cache
-_CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
-_MAPPED_AT_ONCE = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)  # a page fault for each 4 KiB costs more
+_NUMBER = struct.Struct("=I")
+_AT_ONCE = socket.MSG_DONTWAIT  # nothing here may wait for the other side
+
+Memory = mmap.mmap | bytearray | ctypes.Array[ctypes.c_char]
 
 _numbers = itertools.count()
 _open: dict[int, HandOver] = {}  # what torch hands to its thread for pinned memory knows only its number
@@ -41,7 +50,7 @@ class HandOver:
 
     def __init__(self, stack: Callable[[Any], Any], readers: int, warn: Callable[[str], object]) -> None:
         self._stack, self._warn = stack, warn
-        self._sockets = [socket.socketpair() for _ in range(readers)]
+        self._channels = [_Channel() for _ in range(readers)]
         self._number = next(_numbers)
         self._refused = ""  # why there was no memory to share
         _open[self._number] = self
@@ -56,16 +65,12 @@ class HandOver:
         pickled = file.getbuffer()
         size = packer.size + len(pickled)
         try:
-            descriptor = _memory(size)
-            try:
-                packer.fill(mmap.mmap(descriptor, size, _MAPPED_AT_ONCE), pickled)
-                socket.send_fds(self._sockets[reader][1], [b"1"], [descriptor])
-            finally:
-                os.close(descriptor)
+            piece, memory = self._channels[reader].free_memory(size)
         except OSError as error:
             packer.fill(data := bytearray(size), pickled)
-            return Packed(self._number, reader, packer.size, data, error.strerror or str(error))
-        return Packed(self._number, reader, packer.size)
+            return Packed(self._number, reader, packer.size, data=data, reason=error.strerror or str(error))
+        packer.fill(memory, pickled)
+        return Packed(self._number, reader, packer.size, piece)
 
     def received(self, batch: Any) -> Any:
         """A batch of the loader's, which has come from a reader, through torch's thread for pinned memory, or neither."""
@@ -75,30 +80,85 @@ class HandOver:
             self._refused = ""
         return batch
 
-    def memory_of(self, packed: Packed) -> mmap.mmap | bytearray:
+    def memory_of(self, packed: Packed) -> Memory:
         """Where it lies; to be asked for once, in the order in which a reader packed them."""
         if packed.data is not None:
             self._refused = packed.reason
             return packed.data
-        _, descriptors, _, _ = socket.recv_fds(self._sockets[packed.reader][0], 1, 1, socket.MSG_DONTWAIT | _CLOSE_ON_EXEC)
-        with os.fdopen(descriptors[0], "rb") as file:
-            return mmap.mmap(file.fileno(), 0, _MAPPED_AT_ONCE)
+        return self._channels[packed.reader].memory_of(packed.piece)
 
     def close(self) -> None:
-        """What has not been taken is lost."""
+        """What has not been taken is lost; what has stays as it is."""
         _open.pop(self._number, None)
-        for ours, theirs in self._sockets:
-            ours.close()
-            theirs.close()
+        for channel in self._channels:
+            channel.close()
+
+
+class _Channel:
+    """Pieces of memory that one reader fills and the training empties, each known by its number.
+
+    A descriptor comes with the number of its piece before the first batch that lies there is announced; the number goes
+    back when no tensor of that batch is left.
+    """
+
+    def __init__(self) -> None:
+        self._training = os.getpid()
+        self._ours, self._readers = socket.socketpair()
+        self._pieces: list[mmap.mmap] = []
+        self._free: list[int] = []  # known in the reader alone
+
+    def free_memory(self, size: int) -> tuple[int, mmap.mmap]:
+        """In the reader: a piece of at least `size` bytes. Raises OSError."""
+        with contextlib.suppress(BlockingIOError):
+            self._free += (number for (number,) in _NUMBER.iter_unpack(self._readers.recv(1024 * _NUMBER.size, _AT_ONCE)))
+        for number in self._free:
+            if len(self._pieces[number]) >= size:
+                self._free.remove(number)
+                return number, self._pieces[number]
+        # Pages that are not touched take no memory, and with room to spare the next batch, of longer texts, fits as well.
+        descriptor = _nameless_memory(1 << (size - 1).bit_length())
+        try:
+            piece = mmap.mmap(descriptor, 0)
+            socket.send_fds(self._readers, [_NUMBER.pack(len(self._pieces))], [descriptor])
+        finally:
+            os.close(descriptor)
+        self._pieces.append(piece)
+        return len(self._pieces) - 1, piece
+
+    def memory_of(self, number: int) -> Memory:
+        """In the training: the piece of this number; it is given back once nothing refers to what this returns."""
+        while number >= len(self._pieces):
+            _, (descriptor,), _, _ = socket.recv_fds(self._ours, _NUMBER.size, 1, _AT_ONCE)
+            try:
+                self._pieces.append(mmap.mmap(descriptor, 0))
+            finally:
+                os.close(descriptor)
+        piece = self._pieces[number]
+        lent = (ctypes.c_char * len(piece)).from_buffer(piece)
+        weakref.finalize(lent, self._give_back, number).atexit = False
+        return lent
+
+    def _give_back(self, number: int) -> None:
+        # Not where a copy ends in a process that was forked from the training, which may still have its own.
+        if os.getpid() != self._training:
+            return
+        with contextlib.suppress(OSError):
+            self._ours.send(_NUMBER.pack(number), _AT_ONCE)
+
+    def close(self) -> None:
+        self._ours.close()
+        self._readers.close()
+        self._pieces.clear()
 
 
 @dataclass(frozen=True)
 class Packed:
-    """A batch: its tensors and, from `pickled` on, what it is made of; in memory that a descriptor stands for, or where there was none, for a `reason`, in `data`."""
+    """A batch: its tensors and, from byte `pickled` on, what it is made of; in a piece of memory or, for a `reason`, in `data`."""
 
     hand_over: int
     reader: int
     pickled: int
+    piece: int = 0
     data: bytearray | None = None
     reason: str = ""
 
@@ -128,28 +188,29 @@ class _Packer(ForkingPickler):
         self.size = place + part.nbytes
         return place, part.dtype, tuple(part.shape), torch.empty_like(part, device="meta").stride()
 
-    def fill(self, memory: mmap.mmap | bytearray, pickled: memoryview) -> None:
+    def fill(self, memory: Memory, pickled: memoryview) -> None:
         for place, tensor in self._tensors:
             _tensor_in(memory, place, tensor.dtype, tuple(tensor.shape), torch.empty_like(tensor, device="meta").stride()).copy_(tensor.detach())
-        memory[self.size :] = pickled
+        memoryview(memory)[self.size : self.size + len(pickled)] = pickled
 
 
 class _Unpacker(pickle.Unpickler):
-    def __init__(self, memory: mmap.mmap | bytearray, begin: int) -> None:
-        super().__init__(io.BytesIO(memory[begin:]))
+    def __init__(self, memory: Memory, begin: int) -> None:
+        file = io.BytesIO(memoryview(memory)[begin:])
+        super().__init__(file)
         self._memory = memory
 
     def persistent_load(self, which: Any) -> Tensor:
         return _tensor_in(self._memory, *which)
 
 
-def _tensor_in(memory: mmap.mmap | bytearray, place: int, dtype: torch.dtype, shape: tuple[int, ...], strides: tuple[int, ...]) -> Tensor:
+def _tensor_in(memory: Memory, place: int, dtype: torch.dtype, shape: tuple[int, ...], strides: tuple[int, ...]) -> Tensor:
     flat = torch.frombuffer(memory, dtype=dtype, count=torch.Size(shape).numel(), offset=place)
     return flat.as_strided(shape, strides)
 
 
-def _memory(size: int) -> int:
-    """A descriptor of so many bytes that have no name."""
+def _nameless_memory(size: int) -> int:
+    """A descriptor of so many bytes, which no other process finds."""
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("gradtop-batch")
     else:
