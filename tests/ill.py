@@ -90,6 +90,8 @@ RUNS = (
     ill("leak", "the target is among the inputs", [*custom("leaking"), "model.hidden=[]", "optimizer.lr=0.1"], "leak", "large-updates"),
     ill("clip 0.01", "every gradient is clipped by far", ["training.clip=0.01"], "clipping", "underfitting"),
     ill("schedule too short", "lr falls by 1e-4 an epoch", ["schedule.kind=step", "schedule.step_size=1", "schedule.gamma=1e-4", "optimizer.lr=0.01"], "lr-over", "underfitting weights-not-moving"),
+    ill("decay by steps", "lr falls by a tenth a step", ["schedule.kind=exponential", "schedule.gamma=0.9", "schedule.unit=steps", "training.epochs=4"], "lr-over", "underfitting"),
+    ill("warm-up without end", "a warm-up as long as the run", ["schedule.kind=cosine", "schedule.warmup_epochs=4", "training.epochs=4"], "lr-not-decayed"),
     ill("a class without samples", "all samples of class 4 are missing in training", [*custom("missing"), "training.epochs=24"], "absent-class class-never-predicted", "overfitting val-loss-diverged"),
     ill("validation on training data", "half of the samples for validation", [*custom("repeated"), "training.epochs=24"], "validation-overlap"),
     ill("softmax twice", "the model ends with a softmax", [*custom(model="softmax"), "training.epochs=20"], "bounded-outputs"),

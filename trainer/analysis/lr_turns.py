@@ -7,9 +7,9 @@ from typing import Any, get_args, get_type_hints
 
 from gradtop.trainer.optim.turn import Turn
 
-__all__ = ["RECORDED", "Turn", "lr_turns", "recorded_turns"]
+__all__ = ["DECAYS", "RECORDED", "Turn", "lr_turns", "recorded_turns"]
 
-RECORDED = "turns"  # in `extra` of the stream `plan`
+RECORDED, DECAYS = "turns", "decays_over"  # in `extra` of the stream `plan`
 _WHAT = frozenset(get_args(get_type_hints(Turn)["what"]))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from gradtop.trainer.analysis.lr_turns import RECORDED
+from gradtop.trainer.analysis.lr_turns import DECAYS, RECORDED
 from gradtop.trainer.config import Config
 from gradtop.trainer.optim.lr_preview import planned_lr
 from gradtop.trainer.optim.schedules import Span
@@ -42,7 +42,7 @@ class LrPlan(threading.Thread):
         rows = [(step, now, lr) for step, lr in points if step > self._after]
         if rows and not self._cancelled:
             turns = self._schedule.turns_within(Span(self._steps, self._per_epoch))
-            self._writer.open(PLAN, first_step=self._after + 1, extra={RECORDED: turns})
+            self._writer.open(PLAN, first_step=self._after + 1, extra={RECORDED: turns, DECAYS: self._schedule.decays_over})
             self._writer.put_many(PLAN, rows)
 
     def cancel(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from gradtop.trainer.analysis.findings.loss_curve import LossCurve
 from gradtop.trainer.analysis.findings.sampled import Sampled, sampled
+from gradtop.trainer.analysis.lr_turns import DECAYS
 from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import (
     EMPTY_SERIES,
@@ -35,6 +36,7 @@ from gradtop.trainer.record.streams.registry import (
     LOADING,
     LOSS,
     LR,
+    PLAN,
     STEP,
     STEPS,
     SYSTEM,
@@ -43,6 +45,7 @@ from gradtop.trainer.record.streams.registry import (
 BINS = 240  # of the curves over the whole run
 FIRST, LAST = 32, 64  # steps that are read one by one
 BEST = 1.03  # times the lowest validation loss
+ENOUGH = 20  # planned steps, for which a schedule is meant to be one
 MOST_EVALS = 1000  # evaluations that are read one by one; of more than these, curves
 CURVES = (LOSS, LR, GRAD_NORM, CLIPPED, LOADING)
 
@@ -56,6 +59,23 @@ class Evaluation(NamedTuple):
     @property
     def where(self) -> str:
         return f"epoch {self.epoch:.0f}" if math.isfinite(self.epoch) else f"step {self.step}"
+
+
+class PlannedRates(NamedTuple):
+    """The highest planned learning rate up to each of some steps, from the one before on, and that of the last step; `decays_over` as the schedule's kind declares it."""
+
+    steps: Sequence[float]
+    rates: Sequence[float]
+    last: float
+    decays_over: str
+
+    @property
+    def highest(self) -> float:
+        return max(self.rates)
+
+    def last_step_at(self, lr: float) -> int:
+        """The last step that takes this learning rate or more."""
+        return next((int(step) for step, rate in zip(reversed(self.steps), reversed(self.rates), strict=True) if rate >= lr), 0)
 
 
 class RunHistory:
@@ -149,6 +169,16 @@ class RunHistory:
     def peak_lr(self) -> float:
         """The highest so far; nan where there is none."""
         return max((high for high in self.curves[LR].high if high == high), default=math.nan)
+
+    @cached_property
+    def plan(self) -> PlannedRates | None:
+        """The learning rates to the planned end; None where they are not known."""
+        stream = self.reader.stream(PLAN)
+        planned = stream.series(LR, bins=BINS)
+        if self.planned < ENOUGH or not planned.x_last or int(planned.x_last[-1]) != self.status.steps or not all(map(math.isfinite, planned.high)):
+            return None
+        decays = stream.extra.get(DECAYS)
+        return PlannedRates(planned.x_last, planned.high, next(iter(stream.newest(LR, 1)), math.nan), decays if isinstance(decays, str) else "")
 
     @cached_property
     def steps_at_lr(self) -> int:

@@ -11,9 +11,9 @@ from gradtop.trainer.analysis.formatting import number
 from gradtop.trainer.named_tuple import NamedTuple
 from gradtop.trainer.record import RunReader
 from gradtop.trainer.record.state import WENT_WRONG
-from gradtop.trainer.record.streams.registry import ACTIVATIONS, EVALS, LAYERS, STEPS, SYSTEM
+from gradtop.trainer.record.streams.registry import ACTIVATIONS, EVALS, LAYERS, PLAN, STEPS, SYSTEM
 
-READS = (STEPS, EVALS, LAYERS, ACTIVATIONS, SYSTEM)  # the streams that rules read
+READS = (STEPS, EVALS, LAYERS, ACTIVATIONS, SYSTEM, PLAN)  # the streams that rules read
 ENDINGS = frozenset(state.value for state in WENT_WRONG)  # findings that tell how a run ended have the name of its state
 ENOUGH = 20  # steps before a run can be called healthy
 

@@ -43,6 +43,8 @@ class ScheduleConfig(Kind, defer_build=True):
     package = "gradtop.trainer.optim.schedules"
     # What its scheduler knows besides the step, in words; a fork of the same kind takes it over.
     history: ClassVar[str] = ""
+    # What its decay is as long as: then a run that ends with a high learning rate misses it.
+    decays_over: ClassVar[Literal["run", "cycle", ""]] = ""
 
     @abstractmethod
     def phases(self, span: Span, lr: float) -> list[Phase]:

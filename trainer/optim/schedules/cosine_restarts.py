@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from gradtop.trainer.declare import setting
 from gradtop.trainer.optim.schedules import UNIT, Phase, Span, Turn, Unit, WarmUp, every, steps_of
@@ -14,6 +14,8 @@ class CosineRestartsSchedule(WarmUp):
     growth: int = setting(1, help="Factor by which each cycle is longer than the previous one (T_mult).", effect="fork", ge=1, le=1_000)
     min_lr: float = setting(0.0, help="Learning rate at the end of each cycle.", effect="fork", ge=0)
     unit: Unit = setting("epochs", help=UNIT, effect="fork")
+
+    decays_over: ClassVar = "cycle"
 
     def main(self, warm: int, span: Span, lr: float) -> list[Phase]:  # noqa: ARG002 - it anneals to a rate of its own
         arguments = {"T_0": self.period * steps_of(self.unit, span), "T_mult": self.growth, "eta_min": self.min_lr}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 from gradtop.trainer.declare import setting
 from gradtop.trainer.optim.schedules import Phase, ScheduleConfig, Span, Turn
@@ -15,6 +15,8 @@ class OneCycleSchedule(ScheduleConfig):
     div_factor: float = setting(25.0, help="Initial learning rate is lr / div_factor.", effect="fork", ge=1)
     final_div_factor: float = setting(1e4, help="Final learning rate is the initial one / final_div_factor.", effect="fork", ge=1)
     shape: Literal["cos", "linear"] = setting("cos", help="Cosine or linear annealing.", effect="fork")
+
+    decays_over: ClassVar = "run"
 
     def phases(self, span: Span, lr: float) -> list[Phase]:
         steps, rise = self._lengths(span)

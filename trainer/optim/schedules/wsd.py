@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from gradtop.trainer.declare import setting
 from gradtop.trainer.optim.schedules import MIN_LR, Phase, Span, Turn, WarmUp, constant_phase, falling_phase
@@ -13,6 +13,8 @@ class WsdSchedule(WarmUp):
     decay: float = setting(0.2, help="Fraction of the run in which the learning rate decays.", effect="fork", gt=0, le=1)
     decay_shape: Literal["linear", "cosine"] = setting("linear", help="Linear or cosine decay.", effect="fork")
     min_lr: float = setting(0.0, help=MIN_LR, effect="fork", ge=0)
+
+    decays_over: ClassVar = "run"
 
     def main(self, warm: int, span: Span, lr: float) -> list[Phase]:
         begins = self._decay_begins(warm, span)

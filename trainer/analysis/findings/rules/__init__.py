@@ -38,6 +38,7 @@ RULES: tuple[Rule, ...] = (
     lr.too_high,
     lr.too_low,
     lr.over,
+    lr.not_decayed,
     evaluation.oscillating,
     evaluation.never_predicted,
     evaluation.not_validated,
