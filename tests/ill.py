@@ -96,6 +96,9 @@ RUNS = (
     ill("validation on training data", "half of the samples for validation", [*custom("repeated"), "training.epochs=24"], "validation-overlap"),
     ill("softmax twice", "the model ends with a softmax", [*custom(model="softmax"), "training.epochs=20"], "bounded-outputs"),
     ill("sigmoid at the end", "the model ends with a sigmoid", [*custom(model="sigmoid"), "training.epochs=8"], "bounded-outputs"),
+    ill("healthy, batch norm", "nothing", [*custom("drawn", "batch_norm"), "training.epochs=2"], "", notes=""),
+    ill("batch norm without momentum", "running statistics that never move", [*custom("drawn", "no_momentum"), "training.epochs=2"], "batch-norm-statistics"),
+    ill("batch norm in evaluation mode", "a layer that normalizes nothing", [*custom("drawn", "evaluating_norm"), "training.epochs=2"], "batch-norm-statistics"),
     # Of these two, three measurements are needed: under load the usual budget may not reach for them.
     ill("weight decay 1", "weights are pulled to zero", ["optimizer.weight_decay=1", "monitor.budget=0.5"], "not-learning weights-shrunk", "vanishing-gradients dead-units zero-gradients poor-initialization"),
     ill("detached", "a layer that no gradient reaches", [*custom("drawn", "detached"), "training.epochs=24", "monitor.budget=0.5"], "weights-not-moving zero-gradients"),
@@ -141,6 +144,29 @@ def exploding(*, channels: int, size: int, classes: int) -> Recurrent:
 
 def network(*, channels: int, size: int, classes: int) -> nn.Sequential:
     return nn.Sequential(nn.Flatten(), nn.Linear(channels * size * size, 48), nn.ReLU(), nn.Linear(48, classes))
+
+
+class Norm(nn.BatchNorm1d):
+    """Stays in evaluation mode."""
+
+    def train(self, mode: bool = True) -> Norm:
+        return super().train(False)
+
+
+def normalized(norm: nn.Module, *, width: int, classes: int) -> nn.Sequential:
+    return nn.Sequential(nn.Flatten(), nn.Linear(width, 48), norm, nn.ReLU(), nn.Linear(48, classes))
+
+
+def batch_norm(*, channels: int, size: int, classes: int) -> nn.Sequential:
+    return normalized(nn.BatchNorm1d(48), width=channels * size * size, classes=classes)
+
+
+def no_momentum(*, channels: int, size: int, classes: int) -> nn.Sequential:
+    return normalized(nn.BatchNorm1d(48, momentum=0.0), width=channels * size * size, classes=classes)
+
+
+def evaluating_norm(*, channels: int, size: int, classes: int) -> nn.Sequential:
+    return normalized(Norm(48), width=channels * size * size, classes=classes)
 
 
 def softmax(*, channels: int, size: int, classes: int) -> nn.Module:

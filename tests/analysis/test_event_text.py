@@ -40,6 +40,8 @@ NAMES = st.sampled_from(["kind", "reason", "frozen", "count", "changes", "old", 
         ({"kind": "freeze", "step": 90, "frozen": [], "count": 0}, "no parameter is frozen", "text"),
         ({"kind": "early_stopping", "step": 90, "evaluations": 5}, "stopped early: no lower val loss in 5 evaluations", "warning"),
         ({"kind": "data", "message": "test is not used"}, "data: test is not used", "text"),
+        ({"kind": "statistics", "layers": ["a", "b", "c"], "count": 5, "evaluating": False}, "batch norm a, b, c and 2 more keep mean 0 and variance 1 as running statistics, as their momentum is 0: an evaluation does not normalize as training does", "warning"),
+        ({"kind": "statistics", "layers": ["a"], "count": 1, "evaluating": True}, "batch norm a is in evaluation mode while training, with running statistics of mean 0 and variance 1: it normalizes nothing", "warning"),
         ({"kind": "left_out", "count": 2, "samples": 1200, "path": "cat/7.jpg", "reason": "truncated"}, "2 of 1\u202f200 samples cannot be read; in training others of their classes are used instead; the first is cat/7.jpg (truncated)", "warning"),
         ({"kind": "init", "message": "2 of 8 were missing"}, "weights: 2 of 8 were missing", "text"),
         (

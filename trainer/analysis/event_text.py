@@ -54,6 +54,8 @@ def described(event: Mapping[str, Any]) -> tuple[str, str]:
             return f"data: {absent_text(event)}", "warning"
         case EventKind.LEFT_OUT:
             return left_out_text(event), "warning"
+        case EventKind.STATISTICS:
+            return statistics_text(event), "warning"
         case EventKind.INIT:
             return f"weights: {message}", "text"
         case EventKind.EPOCH:
@@ -116,6 +118,17 @@ def left_out_text(event: Mapping[str, Any]) -> str:
     instead = "another of its class is" if count == 1 else "others of their classes are"
     return (f"{number(count)} of {number(samples)} samples cannot be read; in training {instead} used instead; "
             f"{'it is' if count == 1 else 'the first is'} {event.get('path') or '?'} ({event.get('reason') or 'unknown reason'})")
+
+
+def statistics_text(event: Mapping[str, Any]) -> str:
+    """batch norm conv1.norm and 3 more keep mean 0 and variance 1 as running statistics, as their momentum is 0: …"""
+    names, count = event.get("layers"), whole(event.get("count"))
+    named = [str(each) for each in names] if isinstance(names, list) else []
+    more = f" and {number(count - len(named))} more" if count > len(named) else ""
+    which, one = f"batch norm {', '.join(named) or '?'}{more}", count == 1
+    if event.get("evaluating"):
+        return f"{which} {'is' if one else 'are'} in evaluation mode while training, with running statistics of mean 0 and variance 1: {'it normalizes' if one else 'they normalize'} nothing"
+    return f"{which} {'keeps' if one else 'keep'} mean 0 and variance 1 as running statistics, as {'its' if one else 'their'} momentum is 0: an evaluation does not normalize as training does"
 
 
 def unavailable_text(event: Mapping[str, Any]) -> str:

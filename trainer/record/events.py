@@ -40,6 +40,7 @@ class EventKind(StrEnum):
     DATA = "data"
     ABSENT = "absent"
     LEFT_OUT = "left_out"
+    STATISTICS = "statistics"
     INIT = "init"
     EPOCH = "epoch"
     CHECKPOINT = "checkpoint"
@@ -65,6 +66,8 @@ FIELDS: Mapping[EventKind, tuple[str, ...]] = {
     EventKind.ABSENT: ("step", "part", "what", "names", "total", "first"),
     # How many of all samples cannot be read, so far: a training sees others of their classes instead. path, reason: of the first.
     EventKind.LEFT_OUT: ("count", "samples", "path", "reason"),
+    # Batch norms whose running statistics never moved: the first names, and how many there are; evaluating: they were in evaluation mode in training, else their momentum is 0.
+    EventKind.STATISTICS: ("step", "layers", "count", "evaluating"),
     EventKind.INIT: ("message",),  # how the weights were initialised
     # loss: mean over the epoch's steps; lr: of its last step; samples_per_s: mean; accuracy: mean over the training steps in which it was measured; epochs: how many it is one of; skipped: steps
     # that the gradient scaler has skipped in it; metrics: those of the evaluation beside loss and accuracy; best: whether it is, by the

@@ -38,6 +38,7 @@ from gradtop.trainer.training.lr_plan import PublishedPlan
 from gradtop.trainer.training.nonfinite_guard import NonFiniteGuard
 from gradtop.trainer.training.profiling.step_profiler import StepProfiler
 from gradtop.trainer.training.scores import Scores
+from gradtop.trainer.training.stale_statistics import stale_statistics
 from gradtop.trainer.training.standing import Standing
 from gradtop.trainer.training.state import training_state
 from gradtop.trainer.training.step import Batch, Compute
@@ -101,6 +102,7 @@ class Session(Standing):
         # Of data without epochs it has set their length.
         self.evaluate_every = self.config.training.evaluate_every if self.counts_epochs else 0
         self.unseen_classes = UnseenClasses(self.source, self.batches, tell=lambda absence: self.writer.event(EventKind.ABSENT, step=self.step, **absence._asdict()))
+        self._knows_statistics = False  # of batch norms, from the first evaluation on
         self.lr_plan = PublishedPlan(self.writer, self.per_epoch)
         self.take_settings()
 
@@ -236,6 +238,7 @@ class Session(Standing):
         """Raises NonFinite where the score is not finite because a weight is not."""
         epoch = self.epoch_told
         self.evaluated = self.step
+        self._look_at_statistics()
         classes, notes, score = score.classes, score.notes, replace(score, classes=None, notes=(), faults={})
         self.note(notes)
         if classes is not None:
@@ -264,6 +267,13 @@ class Session(Standing):
         )
         if not math.isfinite(score.loss):
             self.guard.check_weights(self.step)
+
+    def _look_at_statistics(self) -> None:
+        """Once: say which batch norms do not keep the statistics that evaluations need."""
+        if not self._knows_statistics:
+            self._knows_statistics = True
+            if (stale := stale_statistics(self.model)) is not None:
+                self.writer.event(EventKind.STATISTICS, step=self.step, **stale)
 
     def _keep_classes(self, classes: Classification, *, best: bool) -> None:
         for name in (NEWEST, BEST) if best else (NEWEST,):

@@ -44,6 +44,7 @@ RULES: tuple[Rule, ...] = (
     evaluation.not_validated,
     evaluation.slow_average,
     model.bounded,
+    model.stale_statistics,
     loss.underfitting,
     gradients.vanishing,
     gradients.zero,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from gradtop.trainer.analysis.event_text import statistics_text, whole
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
 from gradtop.trainer.analysis.findings.history import RunHistory
 from gradtop.trainer.analysis.formatting import significant
 from gradtop.trainer.analysis.text import some_of
+from gradtop.trainer.record import EventKind
 
 WIDTHS = {"Sigmoid": 1.0, "Hardsigmoid": 1.0, "Tanh": 2.0, "Hardtanh": 2.0, "Softsign": 2.0}  # of the range of their outputs
 RECTIFIERS = {"ReLU", "ReLU6", "Softplus"}
@@ -74,6 +76,20 @@ def rectified(run: RunHistory, kind: str) -> Iterator[Finding]:
     sentence = f"the model ends with {kind}, whose outputs are never negative, and {meant}"
     evidence = {"loss": run.loss.late, "constant_loss": run.loss.scale}
     yield Finding(Severity.WARNING, "outputs never negative", sentence, "let the last layer be linear, without an activation", evidence)
+
+
+@rule("batch-norm-statistics")
+def stale_statistics(run: RunHistory) -> Iterator[Finding]:
+    """The running statistics of batch norms never move, so that an evaluation takes mean 0 and variance 1.
+
+    Threshold: at the first evaluation a mean of exactly 0 and a variance of exactly 1, where batches were counted and the momentum is 0; or where none was counted, although the layer has a gradient: it trains in
+    evaluation mode. Not where such a layer is frozen, or has the statistics of other weights.
+    Source: events; PyTorch, BatchNorm2d.
+    """
+    event = next((event for event in reversed(run.reader.rare) if event["kind"] == EventKind.STATISTICS), None)
+    if event is not None:
+        advice = "leave them in training mode, unless they have the statistics of pretrained weights" if event.get("evaluating") else "give them a momentum above 0: PyTorch's default is 0.1"
+        yield Finding(Severity.WARNING, "batch norm never updates", statistics_text(event), advice, {"layers": whole(event.get("count"))})
 
 
 @rule("frozen-parameters", "parameters")
