@@ -6,6 +6,7 @@ import gc
 import getpass
 import itertools
 import os
+import re
 import signal
 import tempfile
 from collections.abc import Generator, Iterator
@@ -78,6 +79,21 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Directories for the settings of one test each, which do not exist; `mktemp` would look through those of all tests before."""
     folder = tmp_path_factory.mktemp("states")
     return (folder / str(number) for number in itertools.count())
+
+
+@pytest.fixture(scope="session")
+def numbers() -> Iterator[int]:
+    """One for each directory of a test."""
+    return itertools.count()
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, numbers: Iterator[int]) -> Path:
+    """In place of pytest's, which looks through the directories of all tests before to find a name: milliseconds, once there are a thousand."""
+    name = re.sub(r"\W", "_", request.node.name)[:28]
+    path = tmp_path_factory.getbasetemp() / f"{name}_{next(numbers)}"
+    path.mkdir(mode=0o700)
+    return path
 
 
 @pytest.fixture(scope="session", autouse=True)
