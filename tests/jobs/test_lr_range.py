@@ -76,6 +76,14 @@ def test_it_trains_as_the_training_would(tmp_path: Path) -> None:
     assert [row[2] for row in curve(test)] == pytest.approx([row[1] for row in rows(training, "steps", "loss")][:12], rel=1e-5)
 
 
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_of_initial_weights_whose_loss_is_not_finite_nothing_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seeds: int) -> None:
+    monkeypatch.setattr(torch.nn.Linear, "forward", lambda self, values: torch.nn.functional.linear(values, self.weight / 0))
+    run = range_run(tmp_path, f"lr_range.seeds={seeds}")
+    assert work(run) == 1
+    assert read_status(run).error.startswith(f"the loss is not finite (nan) at the first step{' of each seed' if seeds > 1 else ''}, before any value of the range has changed the weights")
+
+
 @pytest.mark.parametrize(("scale", "skips_all"), [(2.0**26, False), (2.0**120, True)])
 def test_steps_that_overflow_in_fp16_are_counted_and_a_test_of_nothing_else_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scale: float, skips_all: bool

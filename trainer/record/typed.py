@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gradtop.trainer.record.layout import Run
 
 
+STAMPED = r"\d{8}-\d{4}-[\w.-]*\w"  # the id of another run, as it is made (STAMP in layout.py)
 WORD = r"""(?:\$?'[^']*'|"'"|[^\s'";,$])+"""  # as `quoted` makes it
 
 
@@ -53,8 +54,8 @@ def recorded(run: Run) -> str:
 
 
 def placed(sentence: str, run: Run) -> str:
-    """A sentence of a run's records with --runs in its commands on this run, where it lies now; without where it is not needed."""
+    """A sentence of a run's records with --runs in its commands on this run and on those beside it, where they lie now; without where it is not needed."""
     if "gradtop " not in sentence:
         return sentence
-    commands = re.compile(rf"(gradtop [a-z-]+ ){re.escape(recorded(run))}(?: --runs {WORD})?(?![\w-])")
-    return commands.sub(lambda found: found[1] + typed(run), sentence)
+    commands = re.compile(rf"(gradtop [a-z-]+ (?:{re.escape(recorded(run))}|{STAMPED}))(?: --runs {WORD})?(?![\w-])")
+    return commands.sub(lambda found: with_runs(found[1], run.path.parent), sentence)

@@ -7,6 +7,8 @@ import resource
 import traceback
 from pathlib import Path
 
+LOGGED = " (the traceback is in worker.log)"  # ends a sentence whose worker has printed one
+
 
 class UserError(Exception):
     """An error that the user can fix; the message says what is wrong and what to do."""
@@ -71,7 +73,7 @@ def explain_exit(error: BaseException) -> str:
         first = (repr(error).splitlines() or [""])[0]
     except Exception:  # noqa: BLE001 - as in sayable
         first = type(error).__name__
-    return f"{first} was raised{by}{where}; code that cannot go on should raise an exception that says why (the traceback is in worker.log)"
+    return f"{first} was raised{by}{where}; code that cannot go on should raise an exception that says why{LOGGED}"
 
 
 def _limit(of: int, unit: int = 1) -> str:

@@ -35,7 +35,7 @@ from gradtop.trainer.record.typed import recorded
 from gradtop.trainer.record.writing import remove_leftovers
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.control import Control, Stop
-from gradtop.trainer.runtime.errors import TracedError, UserError, explain_exit, explain_limit, sayable
+from gradtop.trainer.runtime.errors import LOGGED, TracedError, UserError, explain_exit, explain_limit, sayable
 from gradtop.trainer.runtime.lock import lock_run
 from gradtop.trainer.runtime.preparing import Preparation, listening
 from gradtop.trainer.runtime.progress import Heartbeat, Progress
@@ -178,7 +178,7 @@ class Worker:
             return str(error)
         if sentence:
             return sentence
-        return f"{error if isinstance(error, UserError) else first_line(error)} (the traceback is in worker.log)"
+        return f"{error if isinstance(error, UserError) else first_line(error)}{LOGGED}"
 
     def _end(self, ending: Ending) -> None:
         begun = self.progress.status.state is not RunState.STARTING or self.before.state is RunState.CREATED

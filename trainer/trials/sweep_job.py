@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from gradtop.trainer.config import Config
 from gradtop.trainer.launch.answers import ProcessEnded
 from gradtop.trainer.launch.measuring import Measuring
 from gradtop.trainer.record import EventKind, RunReader, RunState
+from gradtop.trainer.record.typed import recorded
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.training.measuring_job import MeasuringJob, S
+from gradtop.trainer.trials.failures import counted
 
 ListedChoice = TypeVar("ListedChoice")  # what is measured
-ListedTrial = TypeVar("ListedTrial")  # what was found of it
+
+
+class Measured(Protocol):
+    """What was found of it; `error` is why nothing was, "" where something was."""
+
+    @property
+    def error(self) -> str: ...
+
+
+ListedTrial = TypeVar("ListedTrial", bound=Measured)
 
 
 class SweepJob(MeasuringJob, Generic[S]):
@@ -88,6 +99,8 @@ class SweepJob(MeasuringJob, Generic[S]):
 class ListedSweep(SweepJob[S], Generic[S, ListedChoice, ListedTrial]):
     """Measures what stands in a list that is known beforehand; what was measured before a resume is taken up in `begin`."""
 
+    nothing: ClassVar[str]  # such as "no initialization could be measured"
+
     def __init__(self, context: RunContext, config: Config, settings: S) -> None:
         super().__init__(context, config, settings)
         self._trials: list[ListedTrial] = []
@@ -116,12 +129,26 @@ class ListedSweep(SweepJob[S], Generic[S, ListedChoice, ListedTrial]):
         """Record the newest of the trials."""
         raise NotImplementedError
 
+    def is_reference(self, trial: ListedTrial) -> bool:  # noqa: ARG002 - not every job has one
+        """Whether the others are compared with it, so that it alone says nothing."""
+        return False
+
+    def taken_up(self, trials: Sequence[ListedTrial]) -> list[ListedTrial]:
+        """Those that stand on a resume: what failed is measured again where it ended the job, as nothing else was measured."""
+        return [trial for trial in trials if not trial.error] if self._in_vain(trials) else list(trials)
+
+    def _in_vain(self, trials: Sequence[ListedTrial]) -> bool:
+        return any(trial.error for trial in trials) and all(trial.error or self.is_reference(trial) for trial in trials)
+
     def measure_all(self) -> None:
+        """Raises UserError where nothing could be measured, too."""
         self.begin()
         while left := self.remaining():
             trial = self.measure(left[0])
             self._trials.append(trial)
             self.record(trial)
+        if self._in_vain(self._trials):
+            raise UserError(f"{self.nothing}: {counted([trial.error for trial in self._trials if trial.error])}; with that mended: gradtop resume {recorded(self._context.run)}")
 
     def write_chosen(self, chosen: str) -> None:
         """Have the checkpoint written that the settings name, once. Raises UserError."""

@@ -52,6 +52,8 @@ def run(options: argparse.Namespace) -> int:
     if reader.state is RunState.DONE:
         if job.name == "search":
             raise UsageError(f"{name} is done; to run more trials, extend it: gradtop search {word} --extend 20")
+        if not job.trains:
+            raise UsageError(f"{name} is done; to measure again, start it again: gradtop rerun {word}")
         raise UsageError(f"{name} is done; to train for more epochs, fork it: gradtop fork {word} training.epochs=…")
     if not found.config.is_file():
         raise UsageError(f"{name} cannot be resumed: run.toml is missing")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import time
 from collections.abc import Mapping
 from statistics import median
@@ -16,6 +17,7 @@ from gradtop.trainer.jobs.batch_size.search import MeasuredSize, estimate, fast_
 from gradtop.trainer.launch.answers import ProcessEnded
 from gradtop.trainer.record import EventKind, RunReader
 from gradtop.trainer.record.streams.registry import BATCH_SIZES
+from gradtop.trainer.record.typed import recorded
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.training.measuring_job import read_job_config
@@ -38,11 +40,14 @@ class BatchSizeSearch(SweepJob[Settings]):
 
     def __init__(self, context: RunContext, config: Config, settings: Settings) -> None:
         super().__init__(context, config, settings)
-        self._sizes: list[MeasuredSize] = read_sizes(RunReader(context.run)) if context.resume else []
-        before = context.progress.status.result if context.resume else {}
-        self._about: dict[str, Any] = {name: before[name] for name in ("memory_free", "samples") if name in before}
+        before = read_sizes(RunReader(context.run)) if context.resume else []
+        # Where none could be trained, all are tried again.
+        self._sizes: list[MeasuredSize] = before if any(each.fits for each in before) else []
+        found = context.progress.status.result if self._sizes else {}
+        self._about: dict[str, Any] = {name: found[name] for name in ("memory_free", "samples") if name in found}
         self._noise: dict[str, object] = {}
         self._during = ""  # what the last size was tried in
+        self._killed: ProcessEnded | None = None  # how the process of the last size ended
         context.writer.open(BATCH_SIZES, first_step=len(self._sizes) + 1)
 
     @property
@@ -53,6 +58,9 @@ class BatchSizeSearch(SweepJob[Settings]):
         """Raises UserError where not even the smallest batch size can be trained."""
         while (size := self._next()) is not None:
             self._add(size, self._measure(size))
+        if not any(each.fits for each in self._sizes) and self._killed is not None:
+            likely = "memory may have run out: use a smaller model or training.precision=bf16" if self._killed.signal == signal.SIGKILL else f"look for what crashes there, and then: gradtop resume {recorded(self._context.run)}"
+            raise UserError(f"no batch size could be measured, not even 1: {self._killed}; {likely}")
         if not any(each.fits for each in self._sizes):
             of = "an evaluation after" if self._during == "evaluation" else ""
             raise UserError(
@@ -67,6 +75,7 @@ class BatchSizeSearch(SweepJob[Settings]):
         return next_size({each.batch_size: each.fits for each in self._sizes}, smallest=self._settings.smallest, largest=largest, resolution=self._settings.resolution)
 
     def _measure(self, size: int) -> dict[str, Any]:
+        self._killed = None
         question = {"batch_size": size, "steps": self._settings.steps, "warmup": self._settings.warmup, "memory": self._settings.memory}
         try:
             return self._measuring.answer(question)
@@ -75,6 +84,7 @@ class BatchSizeSearch(SweepJob[Settings]):
             self._context.writer.event(EventKind.WARNING, step=self.step, message=f"batch size {size}: {error}")
             if not error.signal:
                 raise UserError(f"batch size {size}: {error}") from error
+            self._killed = error
             return {"fits": False}
         except OSError as error:
             raise UserError(f"batch size {size}: {error}") from error

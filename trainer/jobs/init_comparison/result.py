@@ -175,6 +175,8 @@ def verdict(ranking: InitRanking) -> str:
     if not ranking.inits:
         return ""
     best = next((each for each in ranking.inits if each.init == ranking.best), None)
+    if not any(math.isfinite(each.first_loss) for each in ranking.inits):
+        return "none: with no initialization is the loss finite at the first step"
     if best is None:
         return "none: with no initialization does the loss fall"
     if best.seeds < 2:
@@ -188,7 +190,7 @@ def headline(status: Status) -> str:
     """The best, as short as a column of a list."""
     ranking = ranking_of(status.result)
     more = f" or {len(ranking.indistinguishable)} more" if ranking.indistinguishable else ""
-    return f"{ranking.best}{more}" if ranking.best else "no loss falls" if ranking.inits and status.state.has_ended else ""
+    return f"{ranking.best}{more}" if ranking.best else "no loss falls" if status.state.has_ended and any(math.isfinite(each.first_loss) for each in ranking.inits) else ""
 
 
 def lines(reader: RunReader) -> Iterator[tuple[str, str]]:

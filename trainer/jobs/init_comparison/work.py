@@ -33,6 +33,7 @@ def start(context: RunContext) -> None:
 
 class InitComparison(ListedSweep[Settings, tuple[str, int], InitTrial]):
     job, ended, fields = "init_comparison", ENDED, FIELDS
+    nothing = "no initialization could be measured"
     no_checkpoint = "a comparison of initializations writes no checkpoint: what it has measured is recorded already"
     no_change = "a comparison of initializations cannot be changed while it runs; start another one"
 
@@ -49,7 +50,7 @@ class InitComparison(ListedSweep[Settings, tuple[str, int], InitTrial]):
         about = self.require({})
         writer = self._context.writer
         if self._context.resume:
-            self._trials = read_init_trials(RunReader(self._context.run))
+            self._trials = self.taken_up(read_init_trials(RunReader(self._context.run)))
         else:
             for kind, fields in about["notes"]:
                 writer.event(kind, **fields)

@@ -19,7 +19,7 @@ from gradtop.trainer.record import RunState
 from gradtop.trainer.record.streams.registry import LR_RANGE
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.device import explain_out_of_memory, out_of_memory
-from gradtop.trainer.runtime.errors import NothingLearned
+from gradtop.trainer.runtime.errors import NothingLearned, UserError
 from gradtop.trainer.training.build import build_to_measure, read_valid_config
 from gradtop.trainer.training.measuring_job import MeasuringJob, job_settings
 from gradtop.trainer.training.plain_step import update
@@ -69,7 +69,7 @@ class RangeTest(MeasuringJob):
         context.progress.gauges = self.gauges
 
     def train(self) -> None:
-        """Raises Stop when asked to end before, NothingLearned where no step has changed the weights."""
+        """Raises Stop when asked to end before, NothingLearned where no step has changed the weights, UserError where none could."""
         context, config = self._context, self._config
         self._stopwatch.go()
         context.progress.update(
@@ -92,6 +92,11 @@ class RangeTest(MeasuringJob):
             self._train_seed(self._curves[-1])
         if 0 < self._skipped == self._trained:
             raise NothingLearned(self._skipped)
+        if all(len(curve.losses) == 1 and not math.isfinite(curve.losses[0]) for curve in self._curves):
+            raise UserError(
+                f"the loss is not finite ({self._curves[0].losses[0]}) at the first step{' of each seed' if len(self._curves) > 1 else ''}, before any value of the range has changed the weights: "
+                "look at the inputs and at the initial outputs of the model"
+            )
 
     def _train_seed(self, curve: SeedCurve) -> None:
         context, settings = self._context, self._settings

@@ -171,7 +171,7 @@ def headline(status: Status) -> str:
     found, whole = largest_free(trials, about), whole_of(trials)
     if found is not None and whole is not None:
         return f"{percent(sparsity(found, whole))} within {percent(TOLERATED)}"
-    return f"none within {percent(TOLERATED)}" if whole is not None and status.state.has_ended else ""
+    return f"none within {percent(TOLERATED)}" if whole is not None and _any_pruned(trials) and status.state.has_ended else ""
 
 
 def pruning_verdict(trials: Sequence[PruneTrial], about: PruneAbout) -> str:
@@ -180,12 +180,18 @@ def pruning_verdict(trials: Sequence[PruneTrial], about: PruneAbout) -> str:
     if whole is None:
         return ""
     title = metric_of(about.metric).title
+    if not _any_pruned(trials):
+        return "no pruned model was measured"
     if found is None:
         return f"with every amount that was measured, {title} is more than {percent(TOLERATED)} worse than {metric_figure(about.metric, whole.of(SCORE))}"
     return (
         f"largest amount with {title} at most {percent(TOLERATED)} worse: {choice_text(found.method, found.amount)}, {metric_figure(about.metric, found.of(SCORE))} (unpruned {metric_figure(about.metric, whole.of(SCORE))}), "
         f"{percent(sparsity(found, whole), 1)} of parameters zero or gone; {savings(found, whole, about)}"
     )
+
+
+def _any_pruned(trials: Sequence[PruneTrial]) -> bool:
+    return any(each.method and not each.error for each in trials)
 
 
 def savings(each: PruneTrial, whole: PruneTrial, about: PruneAbout) -> str:

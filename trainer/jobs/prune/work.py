@@ -32,12 +32,16 @@ def start(context: RunContext) -> None:
 
 class Sweep(ListedSweep[Settings, tuple[str, float], PruneTrial]):
     job, ended, fields = "prune", ENDED, FIELDS
+    nothing = "no pruned model could be measured"
     no_checkpoint = "a pruning run writes the checkpoint that is chosen: gradtop prune RUN --write AMOUNT"
     no_change = "a pruning run cannot be changed while it runs; start another one"
 
     def __init__(self, context: RunContext, config: Config, settings: Settings) -> None:
         super().__init__(context, config, settings)
         self._about = PruneAbout()
+
+    def is_reference(self, trial: PruneTrial) -> bool:
+        return trial.method == WHOLE
 
     def remaining(self) -> list[tuple[str, float]]:
         return amounts_left(self._trials, self._settings.methods, self._settings.amounts)
@@ -53,7 +57,7 @@ class Sweep(ListedSweep[Settings, tuple[str, float], PruneTrial]):
         best = self._config.training.best
         self._about = PruneAbout(best.name, best.mode, about["batch"], about["output"], tuple((name, weights) for name, weights in about["prunable"]))
         if self._context.resume:
-            self._trials = read_prune_trials(RunReader(self._context.run))
+            self._trials = self.taken_up(read_prune_trials(RunReader(self._context.run)))
         else:
             for note in about["notes"]:
                 writer.event(EventKind.WARNING, message=note)

@@ -24,12 +24,16 @@ class QuantizeSweep(ListedSweep[Settings, str, QuantizeTrial]):
     """It measures the float model, and each method."""
 
     job, ended, fields = "quantize", ENDED, FIELDS
+    nothing = "no quantized model could be measured"
     no_checkpoint = "a quantization run writes the checkpoint that is chosen: gradtop quantize RUN --write METHOD"
     no_change = "a quantization run cannot be changed while it runs; start another one"
 
     def __init__(self, context: RunContext, config: Config, settings: Settings) -> None:
         super().__init__(context, config, settings)
         self._about = QuantizeAbout()
+
+    def is_reference(self, trial: QuantizeTrial) -> bool:
+        return trial.method == FLOAT
 
     def remaining(self) -> list[str]:
         done = {each.method for each in self._trials}
@@ -46,7 +50,7 @@ class QuantizeSweep(ListedSweep[Settings, str, QuantizeTrial]):
         best = self._config.training.best
         self._about = about_quantized({**found, "metric": best.name, "mode": best.mode})
         if self._context.resume:
-            self._trials = read_quantize_trials(RunReader(self._context.run))
+            self._trials = self.taken_up(read_quantize_trials(RunReader(self._context.run)))
         else:
             for note in [*found["notes"], untouched_sentence(self._about)]:
                 if note:

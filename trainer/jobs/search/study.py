@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 JOURNAL = "optuna.journal"
 LOCK_AGE = 5  # seconds after which the lock of a process that was killed is taken; it is held for milliseconds
-HAND, GRID, BUDGET = "gradtop:hand", "gradtop:grid", "gradtop:budget"  # attributes in the storage
+HAND, GRID, BUDGET, SKIPPED = "gradtop:hand", "gradtop:grid", "gradtop:budget", "gradtop:skipped"  # attributes in the storage
 EXTRA = "pip install 'gradtop[search]'"
 PARZEN, FANOVA = "ped_anova", "fanova"
 FEWEST = 4  # completed trials before an importance says anything
@@ -87,6 +87,16 @@ class Study:
         with self.stored():
             self.study.set_user_attr(BUDGET, budget)
 
+    def begin_again(self, budget: int) -> None:
+        """Have that many trials in total; a grid begins anew."""
+        self.extend(budget)
+        with self.stored():
+            self.study.set_user_attr(SKIPPED, self._points())
+
+    def _points(self) -> int:
+        """How many points of the grid were asked for."""
+        return sum(GRID in each.user_attrs for each in self.study.get_trials(deepcopy=False))
+
     def enqueue(self, params: Mapping[str, Value]) -> None:
         """Have the next trial use these values; the sampler chooses the others."""
         with self.stored():
@@ -102,7 +112,7 @@ class Study:
         """The next trial and its values; None where a grid has no more."""
         with self.stored():
             if self._settings.sampler == "grid" and not self.waiting:
-                number = sum(GRID in each.user_attrs for each in self.study.get_trials(deepcopy=False))
+                number = self._points() - int(self.study.user_attrs.get(SKIPPED, 0))
                 point = grid_point(self._space, self._base, number)
                 if point is None:
                     return None

@@ -17,9 +17,11 @@ from gradtop.trainer.jobs.search.study import HAND, Study
 from gradtop.trainer.jobs.search.summary import Summary
 from gradtop.trainer.metrics import METRICS
 from gradtop.trainer.record import Run
+from gradtop.trainer.record.typed import recorded
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.training.measuring_job import read_job_config
+from gradtop.trainer.trials.failures import of_failed
 from gradtop.trainer.trials.recorded import Trial, TrialState
 from gradtop.trainer.trials.space import parse_space
 from gradtop.trainer.trials.trial_job import TrialJob
@@ -50,6 +52,7 @@ class TrialSearch(TrialJob):
         self.drawn = 0  # trials that were not added by hand
         self.added = 0  # trials added by hand that were not asked for
         self._exhausted = False
+        self._in_vain = 0  # trials of a search that is resumed though all of them have failed
         self._summary = Summary(self.study)
         context.control.commands = commands_of(self)
 
@@ -58,11 +61,35 @@ class TrialSearch(TrialJob):
         """How many trials there will be, those added by hand included; 0 without a limit."""
         return self.budget + self.added + sum(trial.source == "hand" for trial in list(self.trials.values())) if self.budget else 0
 
+    def run(self) -> None:
+        """Raises UserError where no trial came to its end as others failed, too: such a search has found nothing."""
+        super().run()
+        if failed := self.failed_in_vain():
+            whole = len(failed) == len(self.trials)
+            said = f"all {len(failed)} trials failed" if whole and len(failed) > 1 else "its only trial failed" if whole else f"{len(failed)} of {len(self.trials)} trials failed, and no other came to its end"
+            raise UserError(f"{said}: {of_failed(failed, str(self._run.path.parent))}; with that mended, gradtop resume {recorded(self._run)} trains {len(failed)} more")
+
+    def failed_in_vain(self) -> list[Trial]:
+        """The trials that failed, where no other has given anything."""
+        trials = list(self.trials.values())
+        return [trial for trial in trials if trial.state is TrialState.FAILED] if all(trial.state in {TrialState.FAILED, TrialState.STOPPED} for trial in trials) else []
+
     def conclude(self) -> None:
         self._summary.close()
 
     def asked_for_more(self) -> bool:
-        return super().asked_for_more() or self._may_draw() or self.added > 0
+        return super().asked_for_more() or self._may_draw() or self.added > 0 or self._tries_again()
+
+    def _tries_again(self) -> bool:
+        """Whether as many trials are drawn again: it was resumed though all had failed, and nobody asked for others."""
+        more = len(self.failed_in_vain()) if len(self.trials) == self._in_vain else 0
+        self._in_vain = 0
+        if more:
+            self._exhausted = False
+            self.budget = self.drawn + more if self.budget else 0
+            self.study.begin_again(self.budget)
+            self.changed = True
+        return more > 0 and self._may_draw()
 
     # What a process that has gone left behind
 
@@ -94,6 +121,7 @@ class TrialSearch(TrialJob):
                 self.record(queued)
                 continue
             self.take_up(number)
+        self._in_vain = len(self.trials) if self.failed_in_vain() else 0
 
     # One turn
 

@@ -16,9 +16,11 @@ from gradtop.trainer.jobs.sensitivity.importances import SearchImportances, impo
 from gradtop.trainer.jobs.sensitivity.outcome import SensitivityOutcome
 from gradtop.trainer.jobs.sensitivity.plan import Point, params_by_number, plan_of
 from gradtop.trainer.jobs.sensitivity.result import ENDED, PLANNED, ended_fields
+from gradtop.trainer.record.typed import recorded
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.training.measuring_job import read_job_config
+from gradtop.trainer.trials.failures import of_failed
 from gradtop.trainer.trials.recorded import Trial, TrialState
 from gradtop.trainer.trials.trial_job import TrialJob
 from gradtop.trainer.trials.trial_run import trial_runs
@@ -65,14 +67,28 @@ class SensitivityAnalysis(TrialJob):
                     break
         return found
 
+    def run(self) -> None:
+        """Raises UserError where there is nothing to compare with the configuration itself, as every other training failed, too."""
+        super().run()
+        if failed := self.failed_in_vain():
+            others = len(self.trials) - self._points.count(())
+            said = f"all {others} other trainings" if len(failed) == others > 1 else "the only other training" if others == 1 else f"{len(failed)} of the {others} other trainings"
+            raise UserError(f"nothing can be compared with the configuration itself: {said} failed: {of_failed(failed, str(self._run.path.parent))}; with that mended: gradtop resume {recorded(self._run)}")
+
+    def failed_in_vain(self) -> list[Trial]:
+        """The trainings that failed, where none with another value gave one of the metric."""
+        others = [trial for trial, point in zip(self.trials.values(), self._points, strict=True) if point != ()]
+        return [] if any(trial.state is TrialState.DONE or not trial.state.has_ended for trial in others) else [trial for trial in others if trial.state is TrialState.FAILED]
+
     def reconcile(self) -> None:
         self._beside = importances_beside(self._run, self._settings.search)
         if not self._context.resume:
             self._say_what_is_planned(seconds_of_parent(self._run, self.config))
             return
         made = trial_runs(self._run)
+        again = {trial.number for trial in self.failed_in_vain()} | {number for number in (0,) if self.trials[number].state is TrialState.FAILED}
         for number, trial in self.trials.items():
-            if trial.state.has_ended:
+            if trial.state.has_ended and number not in again:
                 continue
             identity = trial.run if trial.run and (self._run.path.parent / trial.run).is_dir() else made[number].id if number in made else ""
             self.trials[number] = replace(trial, state=TrialState.QUEUED, run=identity, error="", ended=0.0)

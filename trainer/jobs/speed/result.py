@@ -100,7 +100,7 @@ def factor(times: float) -> str:
 def headline(status: Status) -> str:
     """Times faster, as short as a column of a list."""
     speedup = _number(status.result.get("speedup"))
-    return f"{factor(speedup)} faster" if speedup > 1 else "as configured" if status.state.has_ended and "speedup" in status.result else ""
+    return f"{factor(speedup)} faster" if speedup > 1 else "as configured" if status.state in {RunState.DONE, RunState.STOPPED} and "speedup" in status.result else ""
 
 
 def lines(reader: RunReader) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,9 @@ from gradtop.trainer.jobs.speed.config import Settings
 from gradtop.trainer.jobs.speed.result import ENDED, FIELDS, read_timings, settings_text, told_of
 from gradtop.trainer.record import RunReader
 from gradtop.trainer.record.streams.registry import SAMPLES_PER_S, SPEEDS
+from gradtop.trainer.record.typed import recorded
 from gradtop.trainer.runtime.context import RunContext
+from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.training.measuring_job import read_job_config
 from gradtop.trainer.trials.sweep_job import SweepJob
 
@@ -46,7 +48,13 @@ class SpeedTest(SweepJob[Settings]):
         """Raises UserError where the settings of the configuration themselves do not work."""
         self._begin()
         while (trial := self._tournament.next()) is not None:
-            self._add(self._measure(trial))
+            timing = self._measure(trial)
+            self._add(timing)
+            if compares_nothing(timing):
+                raise UserError(
+                    f"as configured the loss is not finite within the first {self._settings.steps} steps, so that no setting can be compared with it: look at the inputs, at the initial outputs of the model "
+                    f"and at the learning rate, and then: gradtop resume {recorded(self._context.run)}"
+                )
 
     def _begin(self) -> None:
         """Ask what applies, and take up what was measured before."""
@@ -54,7 +62,8 @@ class SpeedTest(SweepJob[Settings]):
         settings = self._settings
         self._tournament = Tournament(about["choices"], rounds=settings.rounds, gain=settings.gain, tolerance=settings.tolerance)
         if self._context.resume:
-            for timing in read_timings(RunReader(self._context.run)):
+            before = read_timings(RunReader(self._context.run))
+            for timing in [] if any(map(compares_nothing, before)) else before:
                 self._tournament.add(timing)
         else:
             for kind, fields in about["notes"]:
@@ -78,3 +87,8 @@ class SpeedTest(SweepJob[Settings]):
 
     def result(self) -> dict[str, object]:
         return told_of(self._tournament)
+
+
+def compares_nothing(timing: Timing) -> bool:
+    """Whether it is of the settings of the configuration, without a loss that those of others could be compared with."""
+    return not timing.changes and not timing.error and not math.isfinite(timing.loss)
