@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gradtop.trainer.config import dump_config, load_config, parse_config
+from gradtop.trainer.launch import create_run
 from gradtop.trainer.record import RecordedChange, Run, RunState, Status, find_run, list_runs, read_meta, write_status
 from gradtop.tui.cli import home, start
 from tests.cli.conftest import Gradtop, Starts
@@ -223,6 +224,13 @@ def test_resume_refuses_a_run_that_lives_or_is_done(gradtop: Gradtop, starts: St
     living_run(tmp_path / "runs", state=state, steps=20)
     said = gradtop("resume", "quiet-heron")
     assert (said.code, said.out, said.err) == (2, "", f"gradtop: quiet-heron {sentence}\n")
+    assert starts.started == []
+
+
+def test_a_measurement_that_is_done_is_started_again_and_not_forked_for_more_epochs(gradtop: Gradtop, starts: Starts, tmp_path: Path) -> None:
+    run = create_run(tmp_path / "runs", parse_config("", job="speed"), name="quick-hare")
+    write_status(run, Status(state=RunState.DONE))
+    assert gradtop("resume", "quick-hare").err == "gradtop: quick-hare is done; to measure again, start it again: gradtop rerun quick-hare\n"
     assert starts.started == []
 
 

@@ -114,13 +114,13 @@ def test_an_analysis_and_a_training_that_are_killed_go_on_and_nothing_is_lost_or
 
 
 def test_a_training_that_diverges_is_counted_and_a_base_that_does_is_a_sentence(tmp_path: Path, running_server: int) -> None:
-    wild = 'sensitivity.vary={"lr" = "choice(0.05, 1e30)"}'
+    wild = 'sensitivity.vary={"lr" = "choice(0.05, 0.1, 1e30)"}'
     run = analysis(tmp_path, wild, "training.epochs=2")
     start_worker(run)
     assert ended(run) is RunState.DONE, read_status(run).error
     outcome = sensitivity_of(read_status(run).result)
     assert (outcome.failed, outcome.fields[0].failed) == (2, 2)
-    assert [each.state for each in read_trials(run)] == [TrialState.DONE, TrialState.FAILED] * 2
+    assert [each.state for each in read_trials(run)] == [TrialState.DONE, TrialState.DONE, TrialState.FAILED] * 2
     lost = analysis(tmp_path, wild, "optimizer.lr=1e30", "training.epochs=2")
     start_worker(lost)
     assert ended(lost) is RunState.FAILED
