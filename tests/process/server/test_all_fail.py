@@ -79,7 +79,7 @@ def ended(run: Run, *, resumed: bool = False) -> tuple[RunState, str]:
     if resumed:
         start_worker(run, resume=True)
     wait_for_state(run, *(state for state in RunState if state.has_ended), timeout=100)
-    return state_of(run), read_status(run).error
+    return read_status(run).state, read_status(run).error
 
 
 def states(run: Run) -> list[TrialState]:
