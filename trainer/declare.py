@@ -114,6 +114,10 @@ class Section(BaseModel):
         """(key, sentence) of what in a job's own section cannot be combined with the rest of the configuration."""
         return iter(())
 
+    def missing_here(self, directory: str) -> Iterator[tuple[str, str]]:  # noqa: ARG002 - of a job's section, which overrides it
+        """(key, sentence) of what a job's own section needs and this machine lacks: found before a run is created that starts in the directory."""
+        return iter(())
+
     @classmethod
     def model_rebuild(cls, *, _parent_namespace_depth: int = 2, **options: Any) -> bool | None:
         """Build what validates it, when it is first used. No plugin of pydantic's is looked for: that reads what each installed package declares."""

@@ -75,6 +75,11 @@ def test_the_import_contracts_name_every_closed_part_of_the_trainer() -> None:
     assert parts - {f"gradtop.trainer.{name}" for name in OPEN_TO_THE_SCREEN} - {"gradtop.trainer.__init__"} == closed
 
 
+def test_a_storage_of_optunas_is_looked_at_without_optuna() -> None:
+    code = "from gradtop.trainer.jobs.search.storage import why_unusable; assert why_unusable('sqlite:////nowhere/x.db', '/'); assert why_unusable('postgres://host/x', '/')"
+    assert not (TORCH | {"optuna", "sqlalchemy", "pydantic"}) & imported(code)
+
+
 def test_the_form_is_shown_without_what_checks_it() -> None:
     code = "from gradtop.tui.screens.tune.screen import Tune; from gradtop.trainer.fields.outline import declared_sections; declared_sections()"
     assert not {"pydantic", "gradtop.trainer.config", "gradtop.trainer.declare"} & imported(code)

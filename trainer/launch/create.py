@@ -13,6 +13,7 @@ from pathlib import Path
 from gradtop.trainer.config import Change, Config, dump_config, to_tables
 from gradtop.trainer.config.load import to_toml
 from gradtop.trainer.config.validate import validate
+from gradtop.trainer.declare import Section
 from gradtop.trainer.launch.custom_code import admit, code_of, code_of_run, directory_of
 from gradtop.trainer.launch.origin import current_directory, keep_surroundings, packages, user_name, versions
 from gradtop.trainer.record import RecordedChange, RecordError, Run, new_run, this_host
@@ -37,7 +38,7 @@ def create_run(
     trial: int = 0,
     most_threads: int = 0,
 ) -> Run:
-    """Make the directory of a new run that no worker trains yet. Raises RecordError where it cannot be made, and UnknownCode
+    """Make the directory of a new run that no worker trains yet. Raises RecordError where it cannot be made, or its job would not find what it needs, and UnknownCode
     where it would run code that a parent names and that was not started here.
 
     With a checkpoint of its parent it is a fork: it keeps that file, whatever becomes of the parent, and goes on from it. That of a
@@ -46,6 +47,9 @@ def create_run(
     cwd = directory_of(parent)
     if codes := code_of(to_tables(config), cwd):
         admit(codes, code_of_run(parent) if parent is not None else ())
+    if isinstance(settings := config.settings, Section):
+        for key, sentence in settings.missing_here(cwd):
+            raise RecordError(f"{key}: {sentence}")
     meta = {
         "created": time.time(),
         "job": config.job,

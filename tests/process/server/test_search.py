@@ -202,7 +202,9 @@ def test_trials_are_pruned_in_any_storage_and_one_that_is_gone_is_a_sentence(tmp
 
 
 def test_a_storage_that_cannot_be_opened_is_a_sentence(tmp_path: Path, running_server: int) -> None:
+    (tmp_path / "missing").mkdir()
     run = search_run(tmp_path, f"search.storage=sqlite:///{tmp_path}/missing/search.db")
+    (tmp_path / "missing").rmdir()  # as of a disk that is not mounted any more
     start_worker(run)
     assert ended(run) is RunState.FAILED
     assert "missing/search.db, failed" in read_status(run).error

@@ -65,6 +65,13 @@ class Settings(Section):
             except NotASpace:
                 pass  # reported by what checks the space
 
+    def missing_here(self, directory: str) -> Iterator[tuple[str, str]]:
+        # Sockets and package data: few searches have a storage of their own.
+        from gradtop.trainer.jobs.search.storage import why_unusable
+
+        if self.storage and (why := why_unusable(self.storage, directory)):
+            yield "search.storage", why
+
     def disagreements_with(self, config: Any) -> Iterator[tuple[str, str]]:
         if not self.space:
             yield "search.space", 'is empty: give a space file or keys, such as --space "optimizer.lr=log(1e-5, 1e-2)"'

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradtop.trainer.config import Config
 from gradtop.trainer.jobs.search.config import Settings
+from gradtop.trainer.jobs.search.storage import without_password
 from gradtop.trainer.record import Run
 from gradtop.trainer.record.typed import recorded
 from gradtop.trainer.runtime.errors import UserError
@@ -182,11 +183,6 @@ class Study:
                     continue
                 found.setdefault(name, {})[objective.name] = {key: float(share) for key, share in shares.items()}
         return found, "" if found else why
-
-
-def without_password(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}" if separator else url
 
 
 def open_storage(run: Run, settings: Settings) -> Any:
