@@ -9,15 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
+from gradtop.trainer.analysis.death import how_it_died
 from gradtop.trainer.config import Config, ConfigProblems
 from gradtop.trainer.launch.detached import start_and_hear
 from gradtop.trainer.launch.server import Connection, connect
 from gradtop.trainer.metrics import Monitored
-from gradtop.trainer.record import RecordError, RunState, read_meta
+from gradtop.trainer.record import EventKind, RecordError, RunState, read_meta
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.signals import EndNow
 from gradtop.trainer.training.measuring_job import MeasuringJob
+from gradtop.trainer.trials.failures import counted
 from gradtop.trainer.trials.recorded import Trial, TrialState, append_trial, read_trials
 from gradtop.trainer.trials.room import require_room
 from gradtop.trainer.trials.trial_run import TrialRun, create_trial_run
@@ -222,7 +224,8 @@ class TrialJob(MeasuringJob):
         elif early is not None:
             self.end(number, early, best, error="stopped by hand" if early is TrialState.STOPPED else "")
         elif state is RunState.DIED and not self.trials[number].repeats:
-            self._context.writer.event("warning", step=self.step, message=f"trial {number} died and is repeated from its last checkpoint")
+            how = how_it_died(watched.run, state, watched.reader.status)
+            self._warn(f"trial {number} died{f' ({how})' if how else ''} and is repeated from its last checkpoint")
             self.record(replace(self.trials[number], repeats=1))
             del self.runs[number]  # it is queued again, and resumed
         elif state is RunState.DONE and best is not None:
@@ -230,7 +233,9 @@ class TrialJob(MeasuringJob):
         elif state is RunState.STOPPED:
             self.end(number, TrialState.STOPPED, best, error="its run was stopped")
         else:
-            why = watched.reader.status.error or ("no evaluation has finite values of the objectives" if state is RunState.DONE else "its worker died twice")
+            how = how_it_died(watched.run, state, watched.reader.status)
+            died = f"its worker died twice{f', the second time {how}' if how else ''}"
+            why = died if state is RunState.DIED else watched.reader.status.error or ("no evaluation has finite values of the objectives" if state is RunState.DONE else "its worker ended without a reason")
             self.end(number, TrialState.FAILED, best, error=why)
             if state is RunState.DONE:
                 self.trained_in_vain(number, watched)
@@ -244,6 +249,11 @@ class TrialJob(MeasuringJob):
         self._hang_up(number)
         named = {each.name: value for each, value in zip(self.objectives, values, strict=False)}
         self.record(replace(self.trials[number], state=state, values=named, step=step, ended=time.time(), error=error))
+        if state is TrialState.FAILED:
+            self._warn(f"trial {number} failed: {counted([error])}")
+
+    def _warn(self, message: str) -> None:
+        self._context.writer.event(EventKind.WARNING, step=self.step, message=message)
 
     def record(self, trial: Trial) -> None:
         append_trial(self._run, trial)

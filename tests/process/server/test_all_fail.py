@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from gradtop.trainer.jobs.search.asking import ask
 from gradtop.trainer.jobs.search.outcome import outcome_of
 from gradtop.trainer.jobs.speed.result import read_timings
 from gradtop.trainer.launch import create_run, start_worker
-from gradtop.trainer.record import Run, RunReader, RunState, read_status, send
+from gradtop.trainer.record import EventKind, EventReader, Run, RunReader, RunState, read_status, send
 from gradtop.trainer.trials.recorded import TrialState, read_trials
 from tests.process.server.sweep import BRITTLE, Adopt, begin_sweep
 from tests.process.support import state_of, wait_for_state
@@ -148,6 +149,21 @@ def test_a_search_that_is_stopped_after_failed_trials_was_stopped(begun: Callabl
     send(run, "stop")
     state, error = ended(run)
     assert (state, "failed" in error) == (RunState.STOPPED, False)
+
+
+def test_each_death_of_a_trial_is_an_event_and_so_is_every_failure(begun: Callable[..., Run]) -> None:
+    run = begun("search", SPACE.replace("[search]", '[search]\nsampler = "grid"'), body=f"if self.how == 'bad': {CRASHES}\n        {RAISES}")
+    assert ended(run)[0] is RunState.FAILED
+    told = [str(event["message"]) for event in EventReader(run).refresh() if event["kind"] == EventKind.WARNING]
+    of_each = {trial.number: [message for message in told if message.startswith(f"trial {trial.number} ")] for trial in read_trials(run)}
+    for trial in read_trials(run):
+        if trial.params["model.arguments.how"] == "bad":
+            first, second = of_each[trial.number]
+            assert re.fullmatch(r"trial \d died( \(crashed with SIGSEGV\))? and is repeated from its last checkpoint", first)
+            assert re.fullmatch(r"trial \d failed: its worker died twice(, the second time crashed with SIGSEGV)?", second)
+        else:
+            (only,) = of_each[trial.number]
+            assert re.fullmatch(r"trial \d failed: .*AssertionError: worse.*", only)
 
 
 VARIED = """
