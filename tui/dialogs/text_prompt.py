@@ -20,6 +20,10 @@ class TextPrompt(Dialog[str | None]):
         super().__init__()
         self._question, self._proposed, self._keys, self._selected = question, proposed, keys, selected
 
+    def propose(self, text: str) -> None:
+        """Begin with another text."""
+        self._proposed = text
+
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
             yield Static(self._question, id="question", markup=False)

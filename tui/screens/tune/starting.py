@@ -26,6 +26,7 @@ class Starter:
     def __init__(self) -> None:
         self.busy = False
         self.last: Config | None = None
+        self._refused: dict[str, str] = {}  # by job, the line with which none could be started
 
     def start(self, app: GradtopApp, draft: Draft, base: TunePart, checkpoint: CheckpointInfo | None, *, queue: bool) -> None:
         """A run of the draft, from the checkpoint or from the start; the screen follows it unless it is queued."""
@@ -47,6 +48,7 @@ class Starter:
 
         def answered(line: str | None) -> None:
             if line is not None and dialog is not None:
+                self._refused[job.name] = line
                 self._start_job(app, job, draft, base, dialog.overrides_of(line))
 
         question = keys.start_question(job.name)
@@ -54,6 +56,8 @@ class Starter:
         if dialog is None:
             self._start_job(app, job, draft, base)
         else:
+            if job.name in self._refused:
+                dialog.propose(self._refused[job.name])
             app.push_screen(dialog, answered)
 
     def _start_job(self, app: GradtopApp, job: Job, draft: Draft, base: TunePart, overrides: Sequence[str] = ()) -> None:
@@ -68,7 +72,9 @@ class Starter:
 
             takes = job.command is None or job.command.takes_weights
             checkpoint = newest_weights(base.run, changes)[0] if takes and base.run is not None and base.checkpoints else None
-            return app.launcher.start(apply_overrides(config, overrides, job=job.name), parent=base.run, changes=changes, checkpoint=checkpoint)
+            run = app.launcher.start(apply_overrides(config, overrides, job=job.name), parent=base.run, changes=changes, checkpoint=checkpoint)
+            self._refused.pop(job.name, None)
+            return run
 
         self._launch(app, start, f"started {job.title}")
 

@@ -187,6 +187,9 @@ async def test_tune_asks_for_a_space_and_starts_a_search_over_the_form(tmp_path:
         assert (config.job, parent) == ("search", run)
         assert settings.space == {"lr": "log(1e-4, 1e-3)", "model.dropout": "float(0, 0.5)"}
         assert (settings.trials, settings.objectives) == (7, ("accuracy", "seconds"))
+        await app.shows("not started")  # as its launcher starts nothing
+        await app.press("ctrl+w")
+        await app.shows("trials=7; objectives=accuracy, seconds")  # to be corrected
 
 
 def asked(app: Piloted) -> list[tuple[str, Any]]:
