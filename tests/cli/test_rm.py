@@ -13,6 +13,7 @@ import pytest
 from gradtop.trainer.analysis.cleaning import Selection, select
 from gradtop.trainer.record import Run, find_run, label_run, list_runs, new_run, read_meta, rename_run
 from gradtop.trainer.record.disk_usage import freed_by
+from gradtop.trainer.trials.recorded import Trial, TrialState, append_trial
 from gradtop.tui.cli import consent
 from tests.cli.conftest import Gradtop
 from tests.tui.runs_fixture import STEPS_PER_EPOCH, fake_run, living_run
@@ -49,6 +50,17 @@ def test_rm_moves_runs_to_the_trash_and_says_how_to_restore_them(gradtop: Gradto
     os.rename(runs / ".trash" / wren.id, wren.path)  # noqa: PTH104 - as mv does
     assert json.loads(gradtop("lineage", "tidy-wren", "--json").out)[0]["parent"] == finch.id
     assert "which is missing" in gradtop("lineage", "tidy-wren").out
+
+
+def test_of_a_search_it_is_said_that_its_trials_stay_and_what_moves_them(gradtop: Gradtop, runs: Path) -> None:
+    search = new_run(runs, "", {"name": "hunt"})
+    trial = new_run(runs, "", {"name": "hunt-0", "search": search.id})
+    append_trial(search, Trial(0, TrialState.FAILED, run=trial.id))
+    append_trial(search, Trial(1, TrialState.QUEUED))
+    assert gradtop("rm", "hunt", "--yes").out.splitlines()[-1] == f"hunt: its trial stays, which gradtop clean search:{search.id} moves to the trash, too"
+    assert there(runs) > {"hunt-0"}
+    assert gradtop("clean", f"search:{search.id}", "--yes").code == 0
+    assert there(runs) == {"amber-finch", "tidy-wren", "brave-otter"}
 
 
 def test_rm_asks_first(gradtop: Gradtop, runs: Path, answers: Callable[[bool], None]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from gradtop.trainer.record import Run, RunState, bounds
 from gradtop.trainer.record.events import plain
 from gradtop.trainer.record.files import open_seen
-from gradtop.trainer.record.typed import placed
+from gradtop.trainer.record.typed import placed, quoted, with_runs
 from gradtop.trainer.record.writing import open_to_append
 
 FILE = "trials.jsonl"
@@ -173,6 +173,14 @@ def _trial(line: bytes) -> Trial | None:
     except ValueError:
         return None
     return MAKE(found) if isinstance(found, dict) and "state" in found else None
+
+
+def trials_left_by(run: Run) -> str:
+    """What is said where the run is deleted: its trials are runs of their own. "" where it has none."""
+    count = sum(bool(trial.run) for trial in read_trials(run))
+    stay = "its trial stays" if count == 1 else f"its {count} trials stay"
+    command = with_runs(f"gradtop clean {quoted(f'search:{run.id}')}", run.path.parent)
+    return f"{stay}, which {command} moves to the trash, too" if count else ""
 
 
 def read_trials(run: Run) -> tuple[Trial, ...]:

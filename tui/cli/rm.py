@@ -40,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from gradtop.trainer.record.disk_usage import freed_by
+    from gradtop.trainer.trials.recorded import trials_left_by
 
     runs = chosen_runs(options)
     for each in runs:
@@ -49,11 +50,15 @@ def run(options: argparse.Namespace) -> int:
     if not (options.yes or confirmed(consequence(runs, names, size), "delete")):
         print_line("Nothing was changed.", sys.stderr)
         return 1
+    left = {each: trials_left_by(each) for each in runs}
     where, problems = moved_to_trash(runs)
     if options.json:
         print_json({"runs": [{"id": each.id, "name": names[each], "path": str(each.path), "trash": where.get(each), "problem": problems.get(each, "")} for each in runs], "bytes": size})
     else:
         print_moved(where, problems, names)
+        for each in where:
+            if left[each]:
+                print_line(f"{names[each]}: {left[each]}")
     return 1 if problems else 0
 
 

@@ -14,11 +14,11 @@ from gradtop.tui.screens.runs.text import shown_name
 
 
 class Deletion(Message):
-    """A run was moved to `where`, or could not be moved, for the reason `problem`; `watched` is whether it was the one watched."""
+    """A run was moved to `where`, or could not be moved, for the reason `problem`; `left` is what it leaves behind, `watched` is whether it was the one watched."""
 
-    def __init__(self, run: Run, name: str, *, watched: bool, where: Path | None = None, problem: str = "") -> None:
+    def __init__(self, run: Run, name: str, *, watched: bool, where: Path | None = None, problem: str = "", left: str = "") -> None:
         super().__init__()
-        self.run, self.name, self.watched, self.where, self.problem = run, name, watched, where, problem
+        self.run, self.name, self.watched, self.where, self.problem, self.left = run, name, watched, where, problem, left
 
 
 def confirm_deletion(screen: ModeScreen, row: RunRow) -> None:
@@ -42,8 +42,11 @@ def confirm_deletion(screen: ModeScreen, row: RunRow) -> None:
 
 def _delete(screen: ModeScreen, run: Run, name: str, *, watched: bool) -> None:
     """In the poll thread."""
+    from gradtop.trainer.trials.recorded import trials_left_by
+
+    left = trials_left_by(run)
     try:
-        screen.post_message(Deletion(run, name, watched=watched, where=trash_run(run)))
+        screen.post_message(Deletion(run, name, watched=watched, where=trash_run(run), left=left))
     except RecordError as error:
         screen.post_message(Deletion(run, name, watched=watched, problem=str(error)))
 
@@ -57,4 +60,4 @@ def report_deletion(screen: ModeScreen, deletion: Deletion) -> None:
             screen.request_data()
         return
     notice = f"{deletion.name} was moved to the trash. To restore it: {restore_command(deletion.where, deletion.run)}"
-    screen.notify(notice, title="deleted", timeout=15)
+    screen.notify(f"{notice}\n{deletion.left[:1].upper()}{deletion.left[1:]}" if deletion.left else notice, title="deleted", timeout=15)
