@@ -16,7 +16,7 @@ LONGEST = 240  # characters of one
 FIGURES = re.compile(r"\d+(?:\.\d+)?")  # in which errors of one kind may differ
 
 
-def counted(errors: Sequence[str]) -> str:
+def errors_counted(errors: Sequence[str]) -> str:
     """6 × out of memory on cuda; 2 × the loss is not finite: the most frequent first."""
     kinds = _by_kind(errors)
     if len(errors) == 1:
@@ -26,11 +26,11 @@ def counted(errors: Sequence[str]) -> str:
     return "; ".join([*words, *([f"and {left} other{'s' if left > 1 else ''}"] if left > 0 else [])])
 
 
-def of_failed(trials: Sequence[Trial], runs: str) -> str:
+def failures_counted(trials: Sequence[Trial], runs: str) -> str:
     """Their errors, and what shows more of the most frequent one. `runs` is the directory that they lie in."""
     kinds = _by_kind([trial.error for trial in trials])
     first = next((trial.run for trial in trials if trial.run and _sentence(trial.error) == kinds[0][0]), "")
-    return counted([trial.error for trial in trials]) + (f"; gradtop show {recorded(Run(f'{runs}/{first}'))} tells more" if first else "")
+    return errors_counted([trial.error for trial in trials]) + (f"; gradtop show {recorded(Run(f'{runs}/{first}'))} tells more" if first else "")
 
 
 def _by_kind(errors: Sequence[str]) -> list[list[str]]:

@@ -13,19 +13,19 @@ from gradtop.trainer.record.typed import recorded
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.training.measuring_job import MeasuringJob, S
-from gradtop.trainer.trials.failures import counted
+from gradtop.trainer.trials.failures import errors_counted
 
 ListedChoice = TypeVar("ListedChoice")  # what is measured
 
 
-class Measured(Protocol):
+class MayFail(Protocol):
     """What was found of it; `error` is why nothing was, "" where something was."""
 
     @property
     def error(self) -> str: ...
 
 
-ListedTrial = TypeVar("ListedTrial", bound=Measured)
+ListedTrial = TypeVar("ListedTrial", bound=MayFail)
 
 
 class SweepJob(MeasuringJob, Generic[S]):
@@ -148,7 +148,7 @@ class ListedSweep(SweepJob[S], Generic[S, ListedChoice, ListedTrial]):
             self._trials.append(trial)
             self.record(trial)
         if self._in_vain(self._trials):
-            raise UserError(f"{self.nothing}: {counted([trial.error for trial in self._trials if trial.error])}; with that mended: gradtop resume {recorded(self._context.run)}")
+            raise UserError(f"{self.nothing}: {errors_counted([trial.error for trial in self._trials if trial.error])}; with that mended: gradtop resume {recorded(self._context.run)}")
 
     def write_chosen(self, chosen: str) -> None:
         """Have the checkpoint written that the settings name, once. Raises UserError."""

@@ -19,7 +19,7 @@ from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.signals import EndNow
 from gradtop.trainer.training.measuring_job import MeasuringJob
-from gradtop.trainer.trials.failures import counted
+from gradtop.trainer.trials.failures import errors_counted
 from gradtop.trainer.trials.recorded import Trial, TrialState, append_trial, read_trials
 from gradtop.trainer.trials.room import require_room
 from gradtop.trainer.trials.trial_run import TrialRun, create_trial_run
@@ -250,7 +250,7 @@ class TrialJob(MeasuringJob):
         named = {each.name: value for each, value in zip(self.objectives, values, strict=False)}
         self.record(replace(self.trials[number], state=state, values=named, step=step, ended=time.time(), error=error))
         if state is TrialState.FAILED:
-            self._warn(f"trial {number} failed: {counted([error])}")
+            self._warn(f"trial {number} failed: {errors_counted([error])}")
 
     def _warn(self, message: str) -> None:
         self._context.writer.event(EventKind.WARNING, step=self.step, message=message)

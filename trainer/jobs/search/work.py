@@ -21,7 +21,7 @@ from gradtop.trainer.record.typed import recorded
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.training.measuring_job import read_job_config
-from gradtop.trainer.trials.failures import of_failed
+from gradtop.trainer.trials.failures import failures_counted
 from gradtop.trainer.trials.recorded import Trial, TrialState
 from gradtop.trainer.trials.space import parse_space
 from gradtop.trainer.trials.trial_job import TrialJob
@@ -67,7 +67,7 @@ class TrialSearch(TrialJob):
         if failed := self.failed_in_vain():
             whole = len(failed) == len(self.trials)
             said = f"all {len(failed)} trials failed" if whole and len(failed) > 1 else "its only trial failed" if whole else f"{len(failed)} of {len(self.trials)} trials failed, and no other came to its end"
-            raise UserError(f"{said}: {of_failed(failed, str(self._run.path.parent))}; with that mended, gradtop resume {recorded(self._run)} trains {len(failed)} more")
+            raise UserError(f"{said}: {failures_counted(failed, str(self._run.path.parent))}; with that mended, gradtop resume {recorded(self._run)} trains {len(failed)} more")
 
     def failed_in_vain(self) -> list[Trial]:
         """The trials that failed, where no other has given anything."""

@@ -20,7 +20,7 @@ from gradtop.trainer.record.typed import recorded
 from gradtop.trainer.runtime.context import RunContext
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.training.measuring_job import read_job_config
-from gradtop.trainer.trials.failures import of_failed
+from gradtop.trainer.trials.failures import failures_counted
 from gradtop.trainer.trials.recorded import Trial, TrialState
 from gradtop.trainer.trials.trial_job import TrialJob
 from gradtop.trainer.trials.trial_run import trial_runs
@@ -73,7 +73,7 @@ class SensitivityAnalysis(TrialJob):
         if failed := self.failed_in_vain():
             others = len(self.trials) - self._points.count(())
             said = f"all {others} other trainings" if len(failed) == others > 1 else "the only other training" if others == 1 else f"{len(failed)} of the {others} other trainings"
-            raise UserError(f"nothing can be compared with the configuration itself: {said} failed: {of_failed(failed, str(self._run.path.parent))}; with that mended: gradtop resume {recorded(self._run)}")
+            raise UserError(f"nothing can be compared with the configuration itself: {said} failed: {failures_counted(failed, str(self._run.path.parent))}; with that mended: gradtop resume {recorded(self._run)}")
 
     def failed_in_vain(self) -> list[Trial]:
         """The trainings that failed, where none with another value gave one of the metric."""
