@@ -99,6 +99,7 @@ RUNS = (
     ill("healthy, batch norm", "nothing", [*custom("drawn", "batch_norm"), "training.epochs=2"], "", notes=""),
     ill("batch norm without momentum", "running statistics that never move", [*custom("drawn", "no_momentum"), "training.epochs=2"], "batch-norm-statistics"),
     ill("batch norm in evaluation mode", "a layer that normalizes nothing", [*custom("drawn", "evaluating_norm"), "training.epochs=2"], "batch-norm-statistics"),
+    ill("validation not normalized", "training inputs of mean 0 and deviation 1, validation inputs of 0 to 255", [*custom("differently_scaled", "network"), "training.epochs=2"], "validation-scale", "val-loss-diverged oscillating"),
     # Of these two, three measurements are needed: under load the usual budget may not reach for them.
     ill("weight decay 1", "weights are pulled to zero", ["optimizer.weight_decay=1", "monitor.budget=0.5"], "not-learning weights-shrunk", "vanishing-gradients dead-units zero-gradients poor-initialization"),
     ill("detached", "a layer that no gradient reaches", [*custom("drawn", "detached"), "training.epochs=24", "monitor.budget=0.5"], "weights-not-moving zero-gradients"),
@@ -213,6 +214,11 @@ def few() -> list[tuple[Tensor, Tensor]]:
 
 def drawn() -> list[tuple[Tensor, Tensor]]:
     return blobs(640, classes=20)
+
+
+def differently_scaled() -> list[tuple[Tensor, Tensor]]:
+    training, (inputs, labels) = drawn()
+    return [training, (127.5 + 60 * inputs, labels)]
 
 
 def few_validated() -> list[tuple[Tensor, Tensor]]:

@@ -14,6 +14,7 @@ from gradtop.trainer.record import Run
 from gradtop.trainer.record.data_facts import DataFacts, read_data_facts
 from gradtop.trainer.tasks.kinds.classification import labels
 from gradtop.trainer.tasks.kinds.classification.labels import count_labels, least_cross_entropy
+from gradtop.trainer.training.data_facts import spread_of
 from tests.training.runs import tiny_run, trained
 
 CUSTOM = '\n[data]\nkind = "custom"\ntarget = "tests.training.project:{}"\narguments = {{ {} }}\n'
@@ -103,3 +104,23 @@ def test_a_table_of_a_few_measured_columns_is_looked_through_too() -> None:
     assert overlap(training, training) == 1
     assert overlap(training, others) == 0
     assert overlap(torch.cat([training, training[:5]]), torch.cat([others[:100], training[:100]])) == pytest.approx(0.5, abs=0.1)
+
+
+def test_inputs_for_validation_are_told_of_as_the_model_receives_them(tmp_path: Path) -> None:
+    run = of_custom(tmp_path, "numbers_of", "count = 64")
+    session = trained(run)
+    facts = read_data_facts(run)
+    (inputs, _), *_ = session.validation
+    assert isinstance(inputs, torch.Tensor)
+    assert facts.val_input_mean == pytest.approx(inputs.mean().item(), abs=1e-5)
+    assert facts.val_input_std == pytest.approx(inputs.std(correction=0).item(), abs=1e-5)
+    assert facts.val_input_spread == pytest.approx((inputs - inputs.median()).abs().quantile(0.95).item(), abs=1e-5)
+
+
+def test_a_few_huge_values_do_not_widen_the_spread() -> None:
+    drawn = torch.randn(4, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    usual = spread_of(drawn)
+    assert usual == pytest.approx(1.96, abs=0.05)
+    drawn.view(-1)[:1000] = 1e9
+    assert spread_of(drawn) == pytest.approx(usual.item(), abs=0.05)
+    assert spread_of(torch.zeros(0)).isnan()

@@ -17,7 +17,8 @@ class DataFacts(NamedTuple):
 
     `class_counts` are the training labels per class number (for a text: its characters), of `counted` labels, which are a
     sample if `sampled`. `input_mean` and `input_std` are of values as they are stored, `model_input_mean` and `model_input_std`
-    of what the model receives in the first batches, augmented and normalized. `constant_loss` is the training loss of the best
+    of what the model receives in the first batches, augmented and normalized; `val_input_mean` and `val_input_std` the same of the first
+    batch of an evaluation. 95 % of these values lie within `model_input_spread` and `val_input_spread` of their median. `constant_loss` is the training loss of the best
     constant prediction (cross entropy: the entropy of the class frequencies), `constant_training_loss` the same with label smoothing.
     `overlap` is the share of the samples for validation that are training samples, too, estimated from some of them.
     """
@@ -29,6 +30,10 @@ class DataFacts(NamedTuple):
     input_std: float | None = None
     model_input_mean: float | None = None
     model_input_std: float | None = None
+    model_input_spread: float | None = None
+    val_input_mean: float | None = None
+    val_input_std: float | None = None
+    val_input_spread: float | None = None
     constant_loss: float | None = None
     constant_training_loss: float | None = None
     overlap: float | None = None

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 BATCHES = 4  # whose inputs are looked at
 LABEL_BATCHES = 64  # whose labels are counted, where these do not all lie in memory
 MOST_VALUES = 1 << 18  # of the inputs of a batch
+SORTED = 16_381  # values that are sorted for their spread; a prime, so that they are of all places of an image
+MOST_SPREAD = 0.95
+COLUMNS = 5  # of what is told of a batch
 
 
 class Look(NamedTuple):
@@ -58,10 +61,7 @@ class FactFinder:
         in_memory = self.source.labels is not None
         for number, (inputs, targets) in enumerate(islice(batches, BATCHES if in_memory else LABEL_BATCHES)):
             if number < BATCHES:
-                values = sum([each.numel() for each in tensors_in(inputs)])
-                some = take_rows(inputs, slice(max(1, MOST_VALUES * count_samples(inputs) // max(values, 1))))
-                # Copied, as a model may change what it is given.
-                self._looks.append(Look(map_tensors(torch.clone, some), self.batches.prepare is not None))
+                self._looks.append(Look(some_of(inputs), self.batches.prepare is not None))
             if not in_memory:
                 self._labels.append(targets.reshape(-1))
             yield inputs, targets
@@ -69,14 +69,10 @@ class FactFinder:
         yield from batches
 
     def _moments_of(self, look: Look) -> Tensor:
-        """Mean and mean square of some inputs as they are stored, and as the model takes them; NaN where that is unknown."""
-        some = look.inputs
-        if not isinstance(some, Tensor):
-            # Tensors of several kinds have no mean in common.
-            return torch.full((4,), math.nan, device=first_tensor(some).device)
-        if categories := len(self.source.info.categories):
-            # Their numbers have no scale.
-            some = some[:, :-categories]
+        """Mean and mean square of some inputs as they are stored, and as the model takes them, and the spread of these; NaN where that is unknown."""
+        some = measured(look.inputs, self.source)
+        if some is None:
+            return torch.full((COLUMNS,), math.nan, device=first_tensor(look.inputs).device)
         prepare, stored, ready = self.source.prepare, some, some
         if not look.prepared:
             ready = prepare(some) if prepare is not None else some
@@ -84,7 +80,7 @@ class FactFinder:
             stored = prepare.undone(some) if isinstance(prepare, Normalise) else some.new_full((1,), math.nan)
         values = [each.float() for each in (stored, ready)] if some.is_floating_point() or prepare is not None else []
         moments = [moment for each in values for moment in (each.mean(), each.square().mean())]
-        return torch.stack(moments) if moments else torch.full((4,), math.nan, device=some.device)
+        return torch.stack([*moments, spread_of(values[1])]) if moments else torch.full((COLUMNS,), math.nan, device=some.device)
 
     def _send(self) -> None:
         if self._sent is None and self._looks:
@@ -103,7 +99,7 @@ class FactFinder:
         self._send()
         source = self.source
         moments, labels = (each.values() if each is not None else None for each in self._sent or (None, None))
-        columns = [_finite_mean(column) for column in zip(*(moments or ()), strict=True)] or [None] * 4
+        columns = [_finite_mean(column) for column in zip(*(moments or ()), strict=True)] or [None] * COLUMNS
         targets = source.labels if labels is None else torch.tensor(labels)
         facts = self.task.target_facts(targets, sampled=labels is not None, smoothing=label_smoothing)
         if self.batches.draw is not None and source.labels is not None:
@@ -116,8 +112,48 @@ class FactFinder:
             input_std=_deviation(columns[0], columns[1]),
             model_input_mean=columns[2],
             model_input_std=_deviation(columns[2], columns[3]),
+            model_input_spread=columns[4],
             overlap=overlap(source.train_images, source.val_images) if isinstance(source, Dataset) else None,
         )
+
+
+def some_of(inputs: ModelInputs) -> ModelInputs:
+    """A copy of the first samples of a batch, as a model may change what it is given."""
+    values = sum([each.numel() for each in tensors_in(inputs)])
+    return map_tensors(torch.clone, take_rows(inputs, slice(max(1, MOST_VALUES * count_samples(inputs) // max(values, 1)))))
+
+
+def measured(inputs: ModelInputs, source: Source) -> Tensor | None:
+    """Those of the inputs that have a scale: no numbers of categories; None of tensors of several kinds, which have none in common."""
+    if not isinstance(inputs, Tensor):
+        return None
+    return inputs[:, : -len(source.info.categories)] if source.info.categories else inputs
+
+
+def spread_of(values: Tensor) -> Tensor:
+    """How far 95 % of the values are from their median, at most: a few that are huge do not count."""
+    flat = values.flatten()
+    if len(flat) > SORTED:
+        flat = flat[torch.arange(SORTED, device=flat.device) * (len(flat) - 1) // (SORTED - 1)]
+    return torch.quantile((flat - flat.median()).abs(), MOST_SPREAD) if len(flat) else flat.new_full((), math.nan)
+
+
+class InputScale(NamedTuple):
+    """Of the inputs of an evaluation; None where it is not known."""
+
+    mean: float | None = None
+    std: float | None = None
+    spread: float | None = None
+
+
+def input_scale(inputs: ModelInputs, source: Source) -> InputScale:
+    """Of inputs that are prepared for the model; waits for the device."""
+    some = measured(inputs, source)
+    if some is None or not some.is_floating_point():
+        return InputScale()
+    values = some.float()
+    mean, square, spread = (each if math.isfinite(each) else None for each in torch.stack([values.mean(), values.square().mean(), spread_of(values)]).tolist())
+    return InputScale(mean, _deviation(mean, square), spread)
 
 
 def _finite_mean(values: Sequence[float]) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from gradtop.trainer.data.table_encoding import TableEncoding
@@ -13,11 +13,12 @@ from gradtop.trainer.data.tokens import TokenEncoding
 from gradtop.trainer.record import Run
 from gradtop.trainer.record.data_facts import FACTS, TABLE, TASK, DataFacts
 from gradtop.trainer.record.writing import write_atomically
-from gradtop.trainer.training.data_facts import FactFinder
+from gradtop.trainer.training.data_facts import FactFinder, InputScale, input_scale, some_of
 from gradtop.trainer.training.misfit import data_fingerprint
 
 if TYPE_CHECKING:
     from gradtop.trainer.data.dataset import Source, TrainingBatches
+    from gradtop.trainer.data.nested import ModelInputs
     from gradtop.trainer.tasks.task import TrainingTask
     from gradtop.trainer.training.step import Batch
 
@@ -33,6 +34,8 @@ class DataRecord:
         self._fingerprint: dict[str, dict[str, Any]] | None = None
         self._finder: FactFinder | None = FactFinder(source, batches, task)
         self._facts: DataFacts | None = None
+        self._val_inputs: ModelInputs | None = None  # some of the first evaluation
+        self._val_scale: InputScale | None = None
 
     @property
     def fingerprint(self) -> dict[str, dict[str, Any]]:
@@ -58,8 +61,31 @@ class DataRecord:
     def complete(self, label_smoothing: float) -> None:
         """Write the facts of what has passed so far, unless they are written; waits for the device."""
         if self._finder is not None:
-            self._facts, self._finder = self._finder.facts(label_smoothing), None
+            self._facts, self._finder = self._with_validation(self._finder.facts(label_smoothing)), None
             self._write()
+
+    def _with_validation(self, facts: DataFacts) -> DataFacts:
+        mean, std, spread = self._val_scale or InputScale()
+        return facts._replace(val_input_mean=mean, val_input_std=std, val_input_spread=spread)
+
+    def watch_validation(self, batches: Iterable[Batch]) -> Iterable[Batch]:
+        """The same batches; the first one of the first evaluation is looked at as it passes."""
+        return batches if self._val_scale is not None else self._watched(batches)
+
+    def _watched(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        self._val_inputs = None
+        for inputs, targets in batches:
+            if self._val_inputs is None:
+                self._val_inputs = some_of(inputs)
+            yield inputs, targets
+
+    def validated(self) -> None:
+        """After an evaluation: write what was seen of its inputs, once; waits for the device."""
+        if self._val_scale is None and self._val_inputs is not None:
+            self._val_scale, self._val_inputs = input_scale(self._val_inputs, self._source), None
+            if self._facts is not None:
+                self._facts = self._with_validation(self._facts)
+                self._write()
 
     def _write(self) -> None:
         facts = {FACTS: self._facts.record()} if self._facts is not None else {}

@@ -97,7 +97,7 @@ def close_epoch(session: Session) -> None:
     score = evaluate(
         compute.evaluated,
         lambda inputs: compute.forward(inputs, compute.evaluated),
-        session.validation,
+        session.data_record.watch_validation(session.validation),
         compute.task,
         measure=compute.forward_pass.measure,
         between=lambda: session.control.obey(session) if session.control.due() else None,

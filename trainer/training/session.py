@@ -239,6 +239,7 @@ class Session(Standing):
         epoch = self.epoch_told
         self.evaluated = self.step
         self._look_at_statistics()
+        self.data_record.validated()
         classes, notes, score = score.classes, score.notes, replace(score, classes=None, notes=(), faults={})
         self.note(notes)
         if classes is not None:

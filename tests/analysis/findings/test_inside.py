@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -254,6 +255,30 @@ def test_classes_that_are_drawn_equally_often_are_not_unequal(tmp_path: Path) ->
 @pytest.mark.parametrize(("mean", "std", "names"), [(0.1, 0.9, []), (0.5, 0.0, ["input-scale"]), (120.0, 60.0, ["input-scale"]), (0.0, 300.0, ["input-scale"])])
 def test_inputs_that_are_not_normalized(run: Written, mean: float, std: float, names: list[str]) -> None:
     assert run.knows(model_input_mean=mean, model_input_std=std).names == names
+
+
+RAW, NORMALIZED = (0.47, 0.28, 0.5), (0.0, 1.0, 2.0)  # mean, deviation and spread
+
+
+@pytest.mark.parametrize(
+    ("training", "validation", "said"),
+    [
+        (NORMALIZED, NORMALIZED, False),
+        (NORMALIZED, (0.4, 1.9, 3.9), False),
+        (RAW, (120.0, 71.0, 128.0), True),
+        ((120.0, 71.0, 128.0), RAW, True),
+        (NORMALIZED, (0.46, 0.22, 0.45), True),
+        (NORMALIZED, (5.0, 1.0, 2.0), True),
+        (NORMALIZED, (0.1, 40.0, 2.1), False),  # a few huge values
+        ((1e-3, 0.1, 0.0), (2e-3, 0.9, 1.0), False),  # almost all are zero
+        ((0.0, 1.0, None), (0.1, 9.0, None), False),
+        (NORMALIZED, (None, None, None), False),
+        ((0.0, 0.0, 0.0), (9.0, 1.0, 1.0), False),  # which input-scale says
+    ],
+)
+def test_inputs_for_validation_of_another_scale(run: Written, training: Sequence[float | None], validation: Sequence[float | None], said: bool) -> None:
+    facts = {f"{part}_input_{what}": value for part, given in (("model", training), ("val", validation)) for what, value in zip(("mean", "std", "spread"), given, strict=True)}
+    assert ("validation-scale" in run.knows(**facts).names) == said
 
 
 @pytest.mark.parametrize(("share", "names"), [(0.3, []), (0.8, ["loading"])])

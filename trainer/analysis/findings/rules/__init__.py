@@ -30,6 +30,7 @@ RULES: tuple[Rule, ...] = (
     weights.not_moving,
     activations.dead,
     data.input_scale,
+    data.validation_scale,
     record.unreadable,
     ending.silent,
     loss.spike,

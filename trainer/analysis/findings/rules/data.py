@@ -16,6 +16,7 @@ from gradtop.trainer.record.classification import read_classification
 UNEQUAL = 10
 MEAN, DEVIATION = 10.0, 100.0
 OVERLAP = 0.05
+APART = 4.0  # times
 
 
 @rule("samples-left-out")
@@ -84,6 +85,29 @@ def input_scale(run: RunHistory) -> Iterator[Finding]:
         yield Finding(Severity.WARNING, "inputs not normalized", f"the inputs of the model are not normalized: {figures}", "normalize them to mean 0 and deviation 1", evidence)
     elif std == 0:
         yield Finding(Severity.ERROR, "inputs all the same", f"every input of the model is {significant(mean)}", "look at what the data loader returns", evidence)
+
+
+@rule("validation-scale")
+def validation_scale(run: RunHistory) -> Iterator[Finding]:
+    """The inputs for validation are of another scale than those of training: one part is normalized, the other is not.
+
+    Threshold: the standard deviation of the first batch of an evaluation is over 4 times that of the first training batches, or under a quarter, and so is how far 95 % of the values lie from the median; or the
+    means are 4 of the larger standard deviation apart. Of inputs that are one tensor of floating-point numbers, as the model receives them, without categories.
+    Source: gradtop.
+    """
+    facts = run.facts
+    mean, std, spread = facts.model_input_mean, facts.model_input_std, facts.model_input_spread
+    val_mean, val_std, val_spread = facts.val_input_mean, facts.val_input_std, facts.val_input_spread
+    if mean is None or val_mean is None or not std or not val_std:
+        return
+    shifted = abs(val_mean - mean) > APART * max(std, val_std)
+    # By both measures: a few huge values widen the deviation, and where most values are the same they have no spread.
+    scaled = bool(spread and val_spread and (min(val_std / std, val_spread / spread) > APART or min(std / val_std, spread / val_spread) > APART))
+    if not shifted and not scaled:
+        return
+    sentence = f"the inputs for validation have mean {significant(val_mean)} and standard deviation {significant(val_std)}, those of training {significant(mean)} and {significant(std)}"
+    evidence = {"mean": mean, "std": std, "val_mean": val_mean, "val_std": val_std}
+    yield Finding(Severity.WARNING, "validation inputs of another scale", sentence, "normalize both parts in the same way, by the statistics of the training data", evidence)
 
 
 @rule("validation-overlap")
