@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from gradtop.trainer.analysis.findings import Report, Severity, report
 from gradtop.trainer.config import apply_overrides, dump_config, parse_config
@@ -100,6 +101,8 @@ RUNS = (
     ill("batch norm without momentum", "running statistics that never move", [*custom("drawn", "no_momentum"), "training.epochs=2"], "batch-norm-statistics"),
     ill("batch norm in evaluation mode", "a layer that normalizes nothing", [*custom("drawn", "evaluating_norm"), "training.epochs=2"], "batch-norm-statistics"),
     ill("validation not normalized", "training inputs of mean 0 and deviation 1, validation inputs of 0 to 255", [*custom("differently_scaled", "network"), "training.epochs=2"], "validation-scale", "val-loss-diverged oscillating"),
+    ill("sorted by label", "a DataLoader that does not shuffle", [*custom("loaders", "network"), "data.arguments.shuffle=false", "training.epochs=3"], "not-shuffled", "loss-spike oscillating val-loss-diverged not-learning diverged overfitting"),
+    ill("healthy, a DataLoader that shuffles", "nothing", [*custom("loaders", "network"), "data.arguments.shuffle=true", "training.epochs=3"], "", notes=""),
     # Of these two, three measurements are needed: under load the usual budget may not reach for them.
     ill("weight decay 1", "weights are pulled to zero", ["optimizer.weight_decay=1", "monitor.budget=0.5"], "not-learning weights-shrunk", "vanishing-gradients dead-units zero-gradients poor-initialization"),
     ill("detached", "a layer that no gradient reaches", [*custom("drawn", "detached"), "training.epochs=24", "monitor.budget=0.5"], "weights-not-moving zero-gradients"),
@@ -219,6 +222,12 @@ def drawn() -> list[tuple[Tensor, Tensor]]:
 def differently_scaled() -> list[tuple[Tensor, Tensor]]:
     training, (inputs, labels) = drawn()
     return [training, (127.5 + 60 * inputs, labels)]
+
+
+def loaders(*, shuffle: bool) -> list[DataLoader[tuple[Tensor, ...]] | tuple[Tensor, Tensor]]:
+    (inputs, labels), validation = drawn()
+    order = labels.argsort()
+    return [DataLoader(TensorDataset(inputs[order], labels[order]), batch_size=32, shuffle=shuffle), validation]
 
 
 def few_validated() -> list[tuple[Tensor, Tensor]]:

@@ -14,7 +14,7 @@ from gradtop.trainer.record import Run
 from gradtop.trainer.record.data_facts import DataFacts, read_data_facts
 from gradtop.trainer.tasks.kinds.classification import labels
 from gradtop.trainer.tasks.kinds.classification.labels import count_labels, least_cross_entropy
-from gradtop.trainer.training.data_facts import spread_of
+from gradtop.trainer.training.data_facts import batch_share, spread_of
 from tests.training.runs import tiny_run, trained
 
 CUSTOM = '\n[data]\nkind = "custom"\ntarget = "tests.training.project:{}"\narguments = {{ {} }}\n'
@@ -115,6 +115,16 @@ def test_inputs_for_validation_are_told_of_as_the_model_receives_them(tmp_path: 
     assert facts.val_input_mean == pytest.approx(inputs.mean().item(), abs=1e-5)
     assert facts.val_input_std == pytest.approx(inputs.std(correction=0).item(), abs=1e-5)
     assert facts.val_input_spread == pytest.approx((inputs - inputs.median()).abs().quantile(0.95).item(), abs=1e-5)
+
+
+def test_of_batches_of_one_class_each_the_share_is_told() -> None:
+    labels = torch.arange(640) // 64
+    assert batch_share(labels.tolist(), [16] * 40, range(10)) == 1
+    mixed = labels[torch.randperm(640, generator=torch.Generator().manual_seed(0))].tolist()
+    assert batch_share(mixed, [16] * 40, range(10)) == pytest.approx(0.23, abs=0.05)
+    assert batch_share(mixed, [4] * 160, range(10)) is None
+    assert batch_share(mixed, [64] * 10, range(10)) is None
+    assert batch_share([3, *[-100] * 31] * 20, [32] * 20, {3}) is None  # almost all are ignored
 
 
 def test_a_few_huge_values_do_not_widen_the_spread() -> None:

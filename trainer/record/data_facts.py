@@ -16,7 +16,7 @@ class DataFacts(NamedTuple):
     """Statistics of the training data; None or empty where unknown.
 
     `class_counts` are the training labels per class number (for a text: its characters), of `counted` labels, which are a
-    sample if `sampled`. `input_mean` and `input_std` are of values as they are stored, `model_input_mean` and `model_input_std`
+    sample if `sampled`; `batch_share` is the share of the most frequent one in a batch, the mean over the first batches of data that have an order of their own. `input_mean` and `input_std` are of values as they are stored, `model_input_mean` and `model_input_std`
     of what the model receives in the first batches, augmented and normalized; `val_input_mean` and `val_input_std` the same of the first
     batch of an evaluation. 95 % of these values lie within `model_input_spread` and `val_input_spread` of their median. `constant_loss` is the training loss of the best
     constant prediction (cross entropy: the entropy of the class frequencies), `constant_training_loss` the same with label smoothing.
@@ -26,6 +26,7 @@ class DataFacts(NamedTuple):
     class_counts: tuple[int, ...] = ()
     counted: int = 0
     sampled: bool = False
+    batch_share: float | None = None
     input_mean: float | None = None
     input_std: float | None = None
     model_input_mean: float | None = None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import torch
@@ -29,6 +31,7 @@ LABEL_BATCHES = 64  # whose labels are counted, where these do not all lie in me
 MOST_VALUES = 1 << 18  # of the inputs of a batch
 SORTED = 16_381  # values that are sorted for their spread; a prime, so that they are of all places of an image
 MOST_SPREAD = 0.95
+FEWEST, SMALLEST = 16, 8  # batches, and samples of each, of which it is told how many are of one class
 COLUMNS = 5  # of what is told of a batch
 
 
@@ -48,6 +51,8 @@ class FactFinder:
     task: TrainingTask
     _looks: list[Look] = field(default_factory=list)
     _labels: list[Tensor] = field(default_factory=list)
+    _sizes: list[int] = field(default_factory=list)  # of the batches of these
+    _plain: bool = True  # whether a sample has one label
     _passed: bool = False  # whether all that is looked at has come by
     _sent: tuple[Transfer, Transfer | None] | None = None
 
@@ -64,6 +69,8 @@ class FactFinder:
                 self._looks.append(Look(some_of(inputs), self.batches.prepare is not None))
             if not in_memory:
                 self._labels.append(targets.reshape(-1))
+                self._sizes.append(len(targets))
+                self._plain &= targets.dim() == 1
             yield inputs, targets
         self._passed = True
         yield from batches
@@ -106,8 +113,10 @@ class FactFinder:
             # What is trained on has classes of other shares, and with them another best constant prediction.
             drawn = self.task.target_facts(source.labels[self.batches.draw(0, 0)], sampled=False, smoothing=label_smoothing)
             facts = facts._replace(constant_training_loss=drawn.constant_loss if drawn.constant_training_loss is None else drawn.constant_training_loss)
+        counts = facts.class_counts
         return DataFacts(
             **facts._asdict(),
+            batch_share=batch_share(labels, self._sizes, {label for label, count in enumerate(counts) if count}) if labels is not None and counts and self._plain else None,
             input_mean=columns[0],
             input_std=_deviation(columns[0], columns[1]),
             model_input_mean=columns[2],
@@ -154,6 +163,17 @@ def input_scale(inputs: ModelInputs, source: Source) -> InputScale:
     values = some.float()
     mean, square, spread = (each if math.isfinite(each) else None for each in torch.stack([values.mean(), values.square().mean(), spread_of(values)]).tolist())
     return InputScale(mean, _deviation(mean, square), spread)
+
+
+def batch_share(labels: Sequence[float], sizes: Sequence[int], known: Collection[int]) -> float | None:
+    """The share of the most frequent label in a batch, the mean over batches of these sizes; None where these are few or small. Labels that are not known are ignored ones."""
+    start, shares = 0, []
+    for size in sizes:
+        found = [label for label in labels[start : start + size] if label in known]
+        if len(found) >= SMALLEST:
+            shares.append(max(Counter(found).values()) / len(found))
+        start += size
+    return fmean(shares) if len(shares) >= FEWEST else None
 
 
 def _finite_mean(values: Sequence[float]) -> float | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gradtop.trainer.record import Column, SegmentWriter
+from gradtop.trainer.record.classification import NEWEST, Classification, text_of
 from gradtop.trainer.record.streams.registry import (
     DEAD,
     GPU_USE,
@@ -255,6 +256,25 @@ def test_classes_that_are_drawn_equally_often_are_not_unequal(tmp_path: Path) ->
 @pytest.mark.parametrize(("mean", "std", "names"), [(0.1, 0.9, []), (0.5, 0.0, ["input-scale"]), (120.0, 60.0, ["input-scale"]), (0.0, 300.0, ["input-scale"])])
 def test_inputs_that_are_not_normalized(run: Written, mean: float, std: float, names: list[str]) -> None:
     assert run.knows(model_input_mean=mean, model_input_std=std).names == names
+
+
+@pytest.mark.parametrize(
+    ("share", "counts", "support", "said"),
+    [
+        (1.0, [320, 300, 300], None, True),
+        (0.95, [900, 50, 50], None, False),  # most samples are of one class
+        (0.7, [320, 300, 300], None, False),
+        (None, [320, 300, 300], None, False),
+        (1.0, [2048, 0, 0], None, False),  # not known yet
+        (1.0, [2048, 0, 0], [90, 80, 100], True),
+        (1.0, [2048, 0, 0], [90, 2, 3], False),
+    ],
+)
+def test_batches_of_one_class_each(run: Written, share: float | None, counts: list[int], support: list[int] | None, said: bool) -> None:
+    run.knows(class_counts=counts, counted=sum(counts), sampled=True, batch_share=share)
+    if support is not None:
+        run.run.path.joinpath(NEWEST).write_text(text_of(Classification(support, [0] * 3, [0] * 3)))
+    assert ("not-shuffled" in run.names) == said
 
 
 RAW, NORMALIZED = (0.47, 0.28, 0.5), (0.0, 1.0, 2.0)  # mean, deviation and spread

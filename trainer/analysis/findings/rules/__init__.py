@@ -31,6 +31,7 @@ RULES: tuple[Rule, ...] = (
     activations.dead,
     data.input_scale,
     data.validation_scale,
+    data.not_shuffled,
     record.unreadable,
     ending.silent,
     loss.spike,

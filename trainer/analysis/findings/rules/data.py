@@ -17,6 +17,7 @@ UNEQUAL = 10
 MEAN, DEVIATION = 10.0, 100.0
 OVERLAP = 0.05
 APART = 4.0  # times
+ALIKE, MOST = 0.8, 0.6  # of a batch, and of all samples
 
 
 @rule("samples-left-out")
@@ -108,6 +109,30 @@ def validation_scale(run: RunHistory) -> Iterator[Finding]:
     sentence = f"the inputs for validation have mean {significant(val_mean)} and standard deviation {significant(val_std)}, those of training {significant(mean)} and {significant(std)}"
     evidence = {"mean": mean, "std": std, "val_mean": val_mean, "val_std": val_std}
     yield Finding(Severity.WARNING, "validation inputs of another scale", sentence, "normalize both parts in the same way, by the statistics of the training data", evidence)
+
+
+@rule("not-shuffled")
+def not_shuffled(run: RunHistory) -> Iterator[Finding]:
+    """Training samples come in the order of their labels: almost all of a batch are of one class, and other batches are of others.
+
+    Threshold: the most frequent class of a batch has over 80 % of it, in the mean over at least 16 of the first 64 batches of 8 samples or more, and the most frequent one of all these batches under 60 %; or they are
+    all of one class that has under 60 % of the samples for validation. Of data that have an order of their own (a DataLoader, an iterable); gradtop shuffles the others.
+    Source: gradtop.
+    """
+    share, counts = run.facts.batch_share, run.facts.class_counts
+    if share is None or share <= ALIKE or not sum(counts):
+        return
+    evidence: dict[str, float | str] = {"batch_share": share}
+    advice = "shuffle them: shuffle=True of a DataLoader, or a buffer of many samples that an iterable draws from"
+    found, first = read_classification(run.reader.run), counts.index(max(counts))
+    name = found.name(first) if found is not None else str(first)
+    if max(counts) < sum(counts):
+        if (largest := max(counts) / sum(counts)) < MOST:
+            sentence = f"{percent(share)} of a training batch are of one class, in the mean over the first batches, in which class {name} is the most frequent with {percent(largest)}: they are in the order of their labels"
+            yield Finding(Severity.WARNING, "training data not shuffled", sentence, advice, evidence | {"largest": largest})
+    elif found is not None and len(found.support) == len(counts) and (samples := sum(found.support)) and (usual := found.support[first] / samples) < MOST and _absent_in_training(run) is None:
+        sentence = f"the first {number(sum(counts))} training samples are all of class {name}, which {percent(usual)} of those for validation are of: they are in the order of their labels, or hardly any are of another class"
+        yield Finding(Severity.WARNING, "training data not shuffled", sentence, advice, evidence | {"largest": usual})
 
 
 @rule("validation-overlap")

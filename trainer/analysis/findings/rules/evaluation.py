@@ -9,6 +9,7 @@ from statistics import median
 
 from gradtop.trainer.analysis.findings.finding import Finding, Severity, rule
 from gradtop.trainer.analysis.findings.history import Evaluation, RunHistory
+from gradtop.trainer.analysis.findings.rules import data, model
 from gradtop.trainer.analysis.findings.rules.loss import FALLEN
 from gradtop.trainer.analysis.findings.rules.loss import diverged as training_diverged
 from gradtop.trainer.analysis.formatting import duration, number, percent, share, significant
@@ -59,7 +60,8 @@ def diverged(run: RunHistory) -> Iterator[Finding]:
     if last.loss <= FAR * max(run.loss.scale, abs(run.loss.now)) or any(at_chance(run)):
         return
     sentence = f"the validation loss is {significant(last.loss)} at {last.where}, where the training loss is {significant(run.loss.now)}"
-    advice = "running statistics of batch norm that do not fit, or weights that have grown: lower the lr"
+    known = [f"{found.title}: {found.advice}" for each in (data.validation_scale, model.stale_statistics) for found in each(run)]
+    advice = known[0] if known else "running statistics of batch norm that do not fit, or weights that have grown: lower the lr"
     yield Finding(Severity.ERROR, "val loss diverged", sentence, advice, {"val_loss": last.loss, "loss": run.loss.now}, last.step)
 
 
@@ -178,11 +180,11 @@ def overfitting(run: RunHistory) -> Iterator[Finding]:
     """The validation loss rises while the training loss falls.
 
     Threshold: 6 evaluations after the best one or more, and a twelfth of those to come (3 once training has ended), the median of the last three is
-    10 % above it, and with that 2 % of what was gained is lost (a note from 3 evaluations and 3 % on), further than validation losses usually differ, and further above a best value or twice as long as this run has come back from before; not where the training loss has diverged.
+    10 % above it, and with that 2 % of what was gained is lost (a note from 3 evaluations and 3 % on), further than validation losses usually differ, and further above a best value or twice as long as this run has come back from before; not where the training loss has diverged, or inputs for validation are of another scale.
     Source: AUTOTRAINER compares accuracies (0.10 apart), Prechelt, "Early Stopping - But When?" compares with the best loss, as here.
     """
     evals = run.finite_evals
-    if len(evals) <= SINCE or any(not each.passed for each in training_diverged(run)):  # which says why
+    if len(evals) <= SINCE or any(not each.passed for each in training_diverged(run)) or any(data.validation_scale(run)):  # which say why
         return
     place = min(range(len(evals)), key=lambda each: evals[each].loss)
     best, after = evals[place], evals[place + 1 :]
