@@ -60,9 +60,13 @@ def diverged(run: RunHistory) -> Iterator[Finding]:
     if last.loss <= FAR * max(run.loss.scale, abs(run.loss.now)) or any(at_chance(run)):
         return
     sentence = f"the validation loss is {significant(last.loss)} at {last.where}, where the training loss is {significant(run.loss.now)}"
-    known = [f"{found.title}: {found.advice}" for each in (data.validation_scale, model.stale_statistics) for found in each(run)]
-    advice = known[0] if known else "running statistics of batch norm that do not fit, or weights that have grown: lower the lr"
+    advice = known_cause(run) or "running statistics of batch norm that do not fit, or weights that have grown: lower the lr"
     yield Finding(Severity.ERROR, "val loss diverged", sentence, advice, {"val_loss": last.loss, "loss": run.loss.now}, last.step)
+
+
+def known_cause(run: RunHistory) -> str:
+    """What makes an evaluation another thing than training, and what to do about it; "" where that is not known."""
+    return next((f"{found.title}: {found.advice}" for each in (data.validation_scale, model.stale_statistics) for found in each(run)), "")
 
 
 @rule("val-at-chance")
@@ -83,7 +87,7 @@ def at_chance(run: RunHistory) -> Iterator[Finding]:
     if run.loss.late < LEARNED * (run.loss.chance if known else chance) and best.loss > (1 - FALLEN) * chance:
         level = "a constant prediction has" if known else "the training loss began at"
         sentence = f"the validation loss was never better than {significant(best.loss)}, and {level} {significant(chance)}, while the training loss is {significant(run.loss.late)}"
-        advice = "check that training and validation data have the same labels, classes and normalization; if they have, the training set is learnt by heart: more data, or a smaller model"
+        advice = known_cause(run) or "check that training and validation data have the same labels, classes and normalization; if they have, the training set is learnt by heart: more data, or a smaller model"
         yield Finding(Severity.ERROR, "val loss at chance", sentence, advice, {"val_loss": best.loss, "constant_loss" if known else "initial": chance, "loss": run.loss.late}, evals[0].step)
 
 
