@@ -66,7 +66,7 @@ class FactFinder:
         in_memory = self.source.labels is not None
         for number, (inputs, targets) in enumerate(islice(batches, BATCHES if in_memory else LABEL_BATCHES)):
             if number < BATCHES:
-                self._looks.append(Look(some_of(inputs), self.batches.prepare is not None))
+                self._looks.append(Look(first_samples(inputs), self.batches.prepare is not None))
             if not in_memory:
                 self._labels.append(targets.reshape(-1))
                 self._sizes.append(len(targets))
@@ -126,7 +126,7 @@ class FactFinder:
         )
 
 
-def some_of(inputs: ModelInputs) -> ModelInputs:
+def first_samples(inputs: ModelInputs) -> ModelInputs:
     """A copy of the first samples of a batch, as a model may change what it is given."""
     values = sum([each.numel() for each in tensors_in(inputs)])
     return map_tensors(torch.clone, take_rows(inputs, slice(max(1, MOST_VALUES * count_samples(inputs) // max(values, 1)))))
@@ -155,7 +155,7 @@ class InputScale(NamedTuple):
     spread: float | None = None
 
 
-def input_scale(inputs: ModelInputs, source: Source) -> InputScale:
+def measure_scale(inputs: ModelInputs, source: Source) -> InputScale:
     """Of inputs that are prepared for the model; waits for the device."""
     some = measured(inputs, source)
     if some is None or not some.is_floating_point():

@@ -13,7 +13,7 @@ from gradtop.trainer.data.tokens import TokenEncoding
 from gradtop.trainer.record import Run
 from gradtop.trainer.record.data_facts import FACTS, TABLE, TASK, DataFacts
 from gradtop.trainer.record.writing import write_atomically
-from gradtop.trainer.training.data_facts import FactFinder, InputScale, input_scale, some_of
+from gradtop.trainer.training.data_facts import FactFinder, InputScale, first_samples, measure_scale
 from gradtop.trainer.training.misfit import data_fingerprint
 
 if TYPE_CHECKING:
@@ -76,13 +76,13 @@ class DataRecord:
         self._val_inputs = None
         for inputs, targets in batches:
             if self._val_inputs is None:
-                self._val_inputs = some_of(inputs)
+                self._val_inputs = first_samples(inputs)
             yield inputs, targets
 
     def validated(self) -> None:
         """After an evaluation: write what was seen of its inputs, once; waits for the device."""
         if self._val_scale is None and self._val_inputs is not None:
-            self._val_scale, self._val_inputs = input_scale(self._val_inputs, self._source), None
+            self._val_scale, self._val_inputs = measure_scale(self._val_inputs, self._source), None
             if self._facts is not None:
                 self._facts = self._with_validation(self._facts)
                 self._write()
