@@ -170,7 +170,7 @@ class TerminalApp(OrderedKeys):
         from gradtop.tui.framework.palette import Commands, Palette
 
         if not isinstance(self.screen, Palette):
-            self.push_screen(Palette([Commands], id="--command-palette"))
+            self.push_screen(Palette([Commands]))
 
     def collect_garbage(self) -> None:
         """From the first frame on; `open_screen` has put it off."""

@@ -66,3 +66,19 @@ async def test_a_page_of_a_list_that_has_no_lines_yet_is_none(tmp_path: Path, tr
         await screen.press("ctrl+p", "pageup", "pagedown")
         screen.app.screen.query_one(CommandList).clear_options()
         await screen.press("pageup", "pagedown", "escape")
+
+
+async def test_a_palette_opens_before_the_one_that_was_just_closed_is_gone_or_while_another_mode_has_one(tmp_path: Path, training: tuple[Run, object]) -> None:
+    run, _ = training
+    async with piloted(tmp_path, run) as screen:
+        screen.app.action_command_palette()
+        closed = screen.app.screen
+        closed.dismiss()
+        assert closed.is_attached  # it goes in a task of its own, for which no key waits
+        screen.app.action_command_palette()
+        assert isinstance(screen.app.screen, Palette)
+        await screen.shows("Search for commands")
+        screen.app.action_mode("runs")
+        await screen.until(lambda: not isinstance(screen.app.screen, Palette), "the other mode")
+        await screen.press("ctrl+p")
+        assert isinstance(screen.app.screen, Palette)
