@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gradtop.trainer.record import read_status, write_status
 from gradtop.tui import keys
 from tests.tui.piloting import Piloted, piloted
 from tests.tui.runs_fixture import NOW, fake_run
@@ -42,3 +43,14 @@ async def test_every_key_that_a_banner_names_acts_where_it_stands(tmp_path: Path
     elsewhere = {name for name, words in found.items() if not words >= wanted}
     # Runs tells of the run under its cursor; Tune, Search and Runs need no run.
     assert elsewhere <= {"runs", *({"tune", "search"} if state is None else ())}, found
+
+
+@pytest.mark.parametrize("state", ["died", "failed", "stopped"])
+async def test_a_run_that_could_not_be_resumed_says_why_whatever_it_was_before(tmp_path: Path, runs: Path, state: str) -> None:
+    run, _ = fake_run(runs, state=state, created=NOW - 31, log="Traceback (most recent call last):\nUserError: no study\n")
+    write_status(run, read_status(run)._replace(error="could not be resumed: the storage has no study", not_resumed=True))
+    async with piloted(tmp_path, run) as screen:
+        await screen.shows(" The run could not be resumed: the storage has no study")
+        assert "ran out of memory" not in screen.shown()
+        assert "Traceback" not in screen.shown()
+        assert acts(screen, "L"), "the log"

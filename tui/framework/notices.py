@@ -27,6 +27,9 @@ def notice_lines(facts: Facts) -> Sequence[str]:
     """That a run is gone, failed, died or is silent, and what can be done; else its warning."""
     if facts.gone:
         return [f"The directory of {facts.name} was deleted or moved. The data read so far is still shown. {keys.name('mode.runs')} lists the runs."]
+    if facts.status.not_resumed and facts.state.has_ended:
+        # Neither why its worker ended nor the log's last lines: these are of the attempt, as the sentence is.
+        return [f"The run {facts.status.error}", f"{keys.name('log')} shows the worker's log."]
     if facts.state is RunState.FAILED:
         return [facts.status.error or "The run failed.", f"{keys.name('log')} shows the worker's log."]
     if facts.state is RunState.DIED:
