@@ -104,11 +104,12 @@ class Gradients(StepsScreen):
         self._fill()
 
     def _fill(self) -> None:
-        rows = ordered(tuple(self._rows.values()), self._sort, self.table.filter, reverse=self._reverse)
-        width, part = self._spark, self.snapshot.part
+        named, width, part = self._rows, self._spark, self.snapshot.part
+        rows = ordered(tuple(named.values()), self._sort, self.table.filter, reverse=self._reverse)
         end = part.end if isinstance(part, GradientsPart) else 1.0
         self.table.set_sorted(self._sort, descending=(self._sort != "depth") != self._reverse)
-        self.table.show([row.name for row in rows], lambda key: gradient_cells(self._rows[key], width, end), total=len(self._rows))
+        # Of these very rows: the table draws them once more where its columns change, and those of another run have come by then.
+        self.table.show([row.name for row in rows], lambda key: gradient_cells(named[key], width, end), total=len(named))
         self._draw_chart()
         self._say()
 

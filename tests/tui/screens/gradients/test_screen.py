@@ -291,3 +291,14 @@ async def test_a_run_without_the_charted_parameter_brings_the_list_back(tmp_path
         hands.app.watch_run(other.run, "gradients")
         await hands.shows("encoder.block0")
         await hands.until(lambda: table(hands).has_focus, "the list")
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_another_run_with_longer_names_is_drawn_where_the_list_of_the_first_one_stood(tmp_path: Path, layers: Layers, size: tuple[int, int]) -> None:
+    other = Layers(tmp_path / "runs", wide_table(2, 2), name="amber-finch")
+    other.measure(1.0, times=4)
+    async with piloted(tmp_path, layers.run, mode="gradients", size=size) as hands:
+        await hands.shows("vanishing")
+        hands.app.watch_run(other.run, "gradients")
+        await hands.shows("block1.linear1.bias")
+        assert VANISHING not in hands.shown()
