@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import OptionList
 
-move_page = OptionList._move_page  # noqa: SLF001
+move_page, click = OptionList._move_page, OptionList._on_click  # noqa: SLF001
 
 
 def move_page_of_lines(options: OptionList, direction: int) -> None:
@@ -17,6 +18,13 @@ def move_page_of_lines(options: OptionList, direction: int) -> None:
         move_page(options, direction)  # type: ignore[arg-type]  # -1 or 1
 
 
+async def click_on_what_is_there(options: OptionList, event: events.Click) -> None:
+    """Textual's own (8.2) fails where the option that was clicked on has just gone, as what was typed before it leaves fewer of them."""
+    if (event.style.meta.get("option") or 0) < options.option_count:
+        await click(options, event)
+
+
+OptionList._on_click = click_on_what_is_there  # type: ignore[method-assign]  # noqa: SLF001
 OptionList._move_page = move_page_of_lines  # type: ignore[method-assign,assignment]  # noqa: SLF001
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rich.style import Style
+from textual import events
 from textual.command import CommandList
 from textual.widgets import OptionList
 
@@ -81,4 +83,17 @@ async def test_a_palette_opens_before_the_one_that_was_just_closed_is_gone_or_wh
         screen.app.action_mode("runs")
         await screen.until(lambda: not isinstance(screen.app.screen, Palette), "the other mode")
         await screen.press("ctrl+p")
+        assert isinstance(screen.app.screen, Palette)
+
+
+async def test_a_click_on_a_command_that_what_was_typed_has_just_taken_away_chooses_none(tmp_path: Path, training: tuple[Run, object]) -> None:
+    run, _ = training
+    async with piloted(tmp_path, run) as screen:
+        await screen.press("ctrl+p")
+        await screen.shows("Loss, accuracy, gradient norm")
+        options = screen.app.screen.query_one(CommandList)
+        last, (x, y) = Style.from_meta({"option": options.option_count - 1}), options.content_region.offset
+        options.clear_options()
+        options.post_message(events.Click(options, 0, 0, 0, 0, 1, False, False, False, screen_x=x, screen_y=y, style=last))
+        await screen.pilot.pause()
         assert isinstance(screen.app.screen, Palette)
