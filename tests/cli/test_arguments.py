@@ -43,7 +43,14 @@ def test_the_version_is_said(gradtop: Gradtop) -> None:
         (["--runs"], "argument --runs: expected one argument"),
         (["show"], "the following arguments are required: RUN"),
         (["show", "last", "more"], "unrecognized arguments: more"),
-        (["train"], "the following arguments are required: CONFIG"),
+        (["train"], "the following arguments are required: CONFIG\n"),
+        (["resume"], "the following arguments are required: RUN\n"),
+        (["search"], "the following arguments are required: CONFIG|RUN\n"),
+        (["diff"], "the following arguments are required: A, B\n"),
+        (["tag"], "the following arguments are required: RUN\n"),
+        (["predict"], "the following arguments are required: RUN\n"),
+        (["train", ""], "'' is no file; a configuration is a TOML file, such as"),
+        (["check", "."], ". is a directory; a configuration is a TOML file, such as"),
         (["train", "x.toml", "--watch", "--detach"], "not allowed with argument"),
         (["export", "last"], "one of the arguments --to --model is required"),
         (["export", "last", "--to", "xlsx"], "invalid choice: 'xlsx'"),
@@ -80,3 +87,33 @@ def test_without_a_terminal_the_screen_says_what_works_instead(gradtop: Gradtop)
     said = gradtop()
     assert (said.code, said.out) == (2, "")
     assert said.err == "gradtop: the screen needs a terminal. Without one: gradtop ls, gradtop show last, gradtop plot last\n"
+
+
+HOMELESS = "~nobody-of-this-name/there"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", HOMELESS],
+        ["check", f"{HOMELESS}.toml"],
+        ["schedule", f"{HOMELESS}.toml"],
+        ["params", f"{HOMELESS}.toml"],
+        ["lr-range", f"{HOMELESS}.toml"],
+        ["search", f"{HOMELESS}.toml"],
+        ["sensitivity", f"{HOMELESS}.toml"],
+        ["profile", f"{HOMELESS}.toml"],
+        ["fork", "amber-finch", "--from", HOMELESS],
+        ["search", "amber-finch", "--space", f"{HOMELESS}.toml"],
+        ["ls", "--runs", HOMELESS],
+        ["export", "amber-finch", "--to", "csv", "--output", HOMELESS],
+        ["plot", "amber-finch", "--output", f"{HOMELESS}.png"],
+        ["new", "digits", f"{HOMELESS}.toml"],
+    ],
+    ids=lambda words: " ".join(words[:1] + words[2:3]),
+)
+@pytest.mark.usefixtures("runs")
+def test_a_home_of_somebody_unknown_is_a_path_like_any_other(gradtop: Gradtop, words: list[str]) -> None:
+    said = gradtop(*words)
+    assert said.code == (0 if words[0] in {"export", "ls"} else 2)
+    assert HOMELESS in said.out + said.err

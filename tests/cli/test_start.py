@@ -135,7 +135,7 @@ def test_after_the_screen_is_left_a_failed_run_is_said_and_a_living_one_is_not(
     [
         (["zzz.toml"], "there is no file zzz.toml. Available: broken.toml, my.toml, wrong.toml, "),
         (["myy.toml"], "there is no file myy.toml; did you mean my.toml?"),
-        (["."], ". is a directory; train takes a TOML file, such as configs/digits.toml"),
+        (["."], ". is a directory; a configuration is a TOML file, such as configs/digits.toml"),
         (["my.toml", "optimizer.lr"], "'optimizer.lr' is not KEY=VALUE"),
         (["my.toml", "optimizer.lrr=1"], "optimizer.lrr: unknown key; did you mean lr?"),
         (["my.toml", "optimizer.lr=-1", "training.epochs=many"], "training.epochs: "),

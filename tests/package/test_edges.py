@@ -1,4 +1,4 @@
-"""What may go wrong anywhere is done in one place: opening files of a run to write, printing."""
+"""What may go wrong anywhere is done in one place: opening files of a run to write, printing, looking for a home directory."""
 
 from __future__ import annotations
 
@@ -83,3 +83,8 @@ def test_nothing_is_printed_for_people_but_by_the_function_that_cleans_it() -> N
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
                 assert called not in {"print", "sys.stdout.write", "sys.stderr.write", "sys.stdout.writelines"}, f"{name}:{node.lineno} prints past print_line()"
+
+
+def test_a_path_that_somebody_wrote_finds_its_home_in_one_place() -> None:
+    calls = {name for name, tree in modules("expanduser") for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "expanduser"}
+    assert calls == {"trainer/home.py"}, "pathlib's fails where there is no such user"

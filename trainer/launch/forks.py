@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gradtop.trainer.config import Change, Config, diff_config
 from gradtop.trainer.config.fork_preview import same_epochs, steps_per_epoch
+from gradtop.trainer.home import at_home
 from gradtop.trainer.job import DEFAULT_JOB, Job, find_job
 from gradtop.trainer.record import (
     CheckpointInfo,
@@ -50,7 +51,7 @@ def find_checkpoint(run: Run, wanted: str = "last") -> CheckpointInfo:
         return best[-1]
     if (match := _STEP.fullmatch(wanted)) and (exact := [one for one in found if one.step == int(match[1])]):
         return exact[0]
-    path = Path(wanted).expanduser()
+    path = at_home(wanted)
     if path.is_file():
         return read_checkpoint(path.with_suffix(".json"), path.absolute()) or CheckpointInfo(0, 0, path=path.absolute())
     if not found and (why := _closed(run)):

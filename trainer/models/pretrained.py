@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gradtop.trainer.home import at_home
 from gradtop.trainer.models.init_config import Which
 from gradtop.trainer.models.matching import match, several, strange
 from gradtop.trainer.record.checkpoint_file import damaged_part, stored_object, why_not_loaded
@@ -29,7 +30,7 @@ def load_pretrained(path: str, model: nn.Module, which: Which = "auto") -> list[
     Raises UserError where the file cannot be read, or where nothing in it matches.
     """
     own: dict[str, Any] = model.state_dict(keep_vars=True)
-    found, average = read_state_dict(_expanded(path), which)
+    found, average = read_state_dict(at_home(path), which)
     saved = _named_as(own, found)
     for name, value in saved.items():
         if isinstance(own.get(name), Tensor) and (kind := strange(value, own[name])):
@@ -117,14 +118,6 @@ def _named_as(own: Mapping[str, Any], saved: Mapping[str, Tensor]) -> dict[str, 
             short = short.removeprefix(before)
         named.setdefault(short if short in own and short not in named else name, value)
     return named
-
-
-def _expanded(path: str) -> Path:
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:
-        # There is no such user.
-        return Path(path)
 
 
 def _read(path: Path) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from gradtop.trainer.home import at_home
 from gradtop.trainer.record.text import clean
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ WORD = r"""(?:\$?'[^']*'|"'"|[^\s'";,$])+"""  # as `quoted` makes it
 
 def usual_runs() -> Path:
     """The runs directory without --runs. Raises FileNotFoundError where the current directory was deleted."""
-    return Path(os.environ.get("GRADTOP_RUNS") or "runs").expanduser().absolute()
+    return at_home(os.environ.get("GRADTOP_RUNS") or "runs").absolute()
 
 
 def is_usual(runs: Path) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 import tomli
 
+from gradtop.trainer.home import at_home
 from gradtop.trainer.trials.space import NotASpace
 
 
@@ -28,7 +29,7 @@ def space_of(words: Iterable[str]) -> dict[str, Any]:
     """The keys of files and of the words together; a file is a space, or a configuration with one. Raises NotASpace."""
     found: dict[str, Any] = {}
     for word in words:
-        path = Path(word).expanduser()
+        path = at_home(word)
         key, equals, written = word.partition("=")
         if path.suffix == ".toml" or path.is_file():
             found |= read_space(path)

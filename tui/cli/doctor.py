@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterable
 from dataclasses import asdict
 
+from gradtop.trainer.home import at_home
 from gradtop.tui.cli.checks import CheckResult
 
 EPILOG = """\
@@ -23,14 +24,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from pathlib import Path
 
     from gradtop.trainer.record.typed import usual_runs
     from gradtop.tui.cli import checks
     from gradtop.tui.cli.output import print_json
 
     # Not runs_directory, which raises for an unreadable directory: here that is a finding.
-    runs = Path(options.runs).expanduser().absolute() if options.runs else usual_runs()
+    runs = at_home(options.runs).absolute() if options.runs else usual_runs()
     found = (finding for check in checks.all_checks(runs) for finding in check())
     if options.json:
         findings = list(found)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from gradtop.trainer.home import at_home
 from gradtop.tui.cli.model import ChosenModel, add_device, add_model, chosen_model, worked
 from gradtop.tui.cli.output import print_json, print_line, table
 
@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     chosen = chosen_model(options)
-    data = options.data if options.data in NAMED_DATA else str(Path(options.data).expanduser().absolute())
+    data = options.data if options.data in NAMED_DATA else str(at_home(options.data).absolute())
     chosen, answer = worked("evaluate", chosen, {"data": data, "device": options.device}, options)
     if options.json:
         print_json(chosen.about(answer))

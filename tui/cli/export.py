@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gradtop.trainer.home import at_home
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import chosen_run, shown
 from gradtop.tui.cli.model import add_model, chosen_model, worked
@@ -53,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     from gradtop.trainer.record.export import export_run
 
     found = chosen_run(options)
-    folder = Path(options.output).expanduser() if options.output else found.path / "export" / options.to
+    folder = at_home(options.output) if options.output else found.path / "export" / options.to
     exported = export_run(found, options.to, folder, overwrite=options.overwrite)
     for path in exported.paths:
         print_line(shown(path))
@@ -91,7 +92,7 @@ def export_model_file(options: argparse.Namespace) -> int:
 def model_path(options: argparse.Namespace, run: Path) -> Path:
     """The file to write: --output itself where it is named as a file of the format."""
     name = f"model.{options.model}"
-    folder = Path(options.output).expanduser().absolute() if options.output else run / "export" / str(options.model)
+    folder = at_home(options.output).absolute() if options.output else run / "export" / str(options.model)
     return folder if options.output and folder.suffix == f".{options.model}" and not folder.is_dir() else folder / name
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gradtop.trainer.home import at_home
 from gradtop.trainer.job import Job, JobCommand, job_commands
 from gradtop.tui.cli.consent import agree_to, agree_to_file, agreed
 from gradtop.tui.cli.errors import UsageError
@@ -53,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     job, command = declared(options.command)
     names = [*command.options, *(["write"] if command.write is not None else [])]
     words = [*options.changes, *(f"{job.name}.{name}={value}" for name in names if (value := getattr(options, name)) is not None)]
-    path = Path(options.run).expanduser()
+    path = at_home(options.run)
     if command.needs_checkpoint:
         source = chosen_run(options)
         if command.write is not None and options.write is not None and job_of(opened(source)).name == job.name:

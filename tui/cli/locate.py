@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gradtop.trainer.home import at_home
 from gradtop.tui.cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def runs_directory(options: argparse.Namespace) -> Path:
     """--runs, or GRADTOP_RUNS, or ./runs; it need not exist. Raises OSError where it is there and cannot be read."""
     from gradtop.trainer.record.typed import usual_runs
 
-    runs = Path(options.runs).expanduser().absolute() if options.runs else usual_runs()
+    runs = at_home(options.runs).absolute() if options.runs else usual_runs()
     with contextlib.suppress(FileNotFoundError):
         os.scandir(runs).close()
     return runs

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from gradtop.tui.quick_start import import_paths
 
@@ -107,6 +107,10 @@ in ./runs, or in the directory given by --runs or GRADTOP_RUNS. Exit codes:
 
 class Parser(argparse.ArgumentParser):
     """Reports an error in one sentence instead of repeating the usage."""
+
+    def add_argument(self, *names: str, **more: Any) -> argparse.Action:
+        """What may be left out is not required: argparse says so of `*` where there is no default."""
+        return super().add_argument(*names, **({"default": []} if more.get("nargs") == "*" else {}) | more)
 
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE_ERROR, f"gradtop: {message}\nSee {self.prog} --help.\n")

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
+from gradtop.trainer.home import at_home
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import shown
 from gradtop.tui.cli.output import print_json, print_line
@@ -65,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     if options.file == STDOUT:
         print_line(starter_text(starter, f"{options.kind.replace('-', '_')}.toml").rstrip())
         return 0
-    path = Path(options.file or f"{options.kind.replace('-', '_')}.toml").expanduser()
+    path = at_home(options.file or f"{options.kind.replace('-', '_')}.toml")
     word = shlex.quote(shown(path.absolute()))
     files = {path: starter_text(starter, word)}
     if starter.module:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from gradtop.trainer.home import at_home
 from gradtop.tui.cli.consent import add_yes
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import chosen_run
@@ -54,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def counted(options: argparse.Namespace) -> dict[str, Any]:
-    path = Path(options.what).expanduser()
+    path = at_home(options.what)
     if path.is_file() or (path.suffix == ".toml" and not path.is_dir()):
         from gradtop.tui.cli.start import check_changes
         from gradtop.tui.cli.train import config_file

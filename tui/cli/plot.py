@@ -6,9 +6,9 @@ import argparse
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from gradtop.trainer.home import at_home
 from gradtop.trainer.metrics import headline_of
 from gradtop.trainer.record.streams.registry import LOSS, VAL_LOSS
 from gradtop.tui.cli.errors import UsageError
@@ -90,7 +90,7 @@ def write(text: str, options: argparse.Namespace) -> None:
         return
     from gradtop.trainer.record import clean
 
-    path = Path(options.output).expanduser()
+    path = at_home(options.output)
     path.write_text(clean(text, MOST_TEXT, keep_newlines=True) + "\n", encoding="utf-8")
     print_line(shown(path))
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gradtop.trainer.home import at_home
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import shown
 from gradtop.tui.cli.model import add_device, add_model, chosen_model, worked
@@ -72,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("FILE and --data cannot be combined; leave one out" if options.data else "name a FILE to predict, or a part of the run's data with --data")
     if options.masks and options.data:
         raise UsageError("--masks writes those of pictures; name these as FILE in place of --data")
-    more = {"masks": str(Path(options.masks).expanduser().absolute()), "overwrite": options.overwrite} if options.masks else {}
+    more = {"masks": str(at_home(options.masks).absolute()), "overwrite": options.overwrite} if options.masks else {}
     if options.data:
         more = {"data": options.data, "index": options.index}
     chosen = chosen_model(options)
@@ -117,7 +118,7 @@ def read_stdin(words: Sequence[str]) -> Iterator[dict[str, str]]:
     found: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="gradtop-") as folder:
         for word in words:
-            path = Path(word).expanduser().absolute()
+            path = at_home(word).absolute()
             if word == STDIN:
                 path = Path(folder) / "stdin"
                 path.write_bytes(sys.stdin.buffer.read())

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gradtop.trainer.home import at_home
 from gradtop.tui.cli import job
 from gradtop.tui.cli.control import answered, run_is_alive
 from gradtop.tui.cli.ending import outcome
@@ -36,7 +36,7 @@ def running(options: argparse.Namespace) -> RunReader | None:
     from gradtop.trainer.job import DEFAULT_JOB
     from gradtop.trainer.record import RunState
 
-    path = Path(options.run).expanduser()
+    path = at_home(options.run)
     if path.is_file() or path.suffix == ".toml":
         return None
     reader = opened(chosen_run(options))

@@ -6,9 +6,9 @@ import argparse
 import sys
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gradtop.trainer.home import at_home
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import chosen_run, name_of, opened, shown
 from gradtop.tui.cli.output import colours_wanted, figure, print_json, print_line, unicode_wanted
@@ -84,7 +84,7 @@ def parsed_request(options: argparse.Namespace, word: str, changes: tuple[str, .
     question = {"changes": list(changes), "steps_per_epoch": options.steps_per_epoch}
     if not options.json:
         question["points"] = POINTS_PER_COLUMN * terminal_size()[0]
-    path = Path(word).expanduser()
+    path = at_home(word)
     if path.is_file() or path.suffix == ".toml":
         file = config_file(word)
         return PlanRequest(shown(file), question | {"file": str(file)})

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gradtop.trainer.home import at_home
 from gradtop.tui.cli import job
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import chosen_run, opened
@@ -67,7 +68,7 @@ def control(options: argparse.Namespace) -> int:
     if options.extend is not None:
         code = max(code, ask(found, reader, "extend", trials=options.extend))
     if options.best_config is not None:
-        code = max(code, write_best(found, reader, Path(options.best_config).expanduser()))
+        code = max(code, write_best(found, reader, at_home(options.best_config)))
     return code
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from gradtop.trainer.home import at_home
 from gradtop.tui.cli import job
 from gradtop.tui.cli.errors import UsageError
 
@@ -45,7 +45,7 @@ def search_of(options: argparse.Namespace) -> str:
     found = chosen_run(argparse.Namespace(**{**vars(options), "run": options.search}))
     if opened(found).meta.job != "search":
         raise UsageError(f"--search: {name_of(opened(found))} is not a search; {with_runs('gradtop ls job:search', found.path.parent)} lists those there are")
-    path = Path(options.run).expanduser()
+    path = at_home(options.run)
     runs = runs_directory(options) if options.runs or path.is_file() or path.suffix == ".toml" else chosen_run(options).path.parent
     if found.path.parent.resolve() != runs.resolve():
         raise UsageError(f"--search: {name_of(opened(found))} is not in {runs}, where the analysis is recorded")

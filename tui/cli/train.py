@@ -7,6 +7,7 @@ import contextlib
 import sys
 from pathlib import Path
 
+from gradtop.trainer.home import at_home
 from gradtop.tui.cli.consent import agree_to_file
 from gradtop.tui.cli.errors import UsageError
 from gradtop.tui.cli.locate import runs_directory, shown
@@ -54,9 +55,9 @@ def run(options: argparse.Namespace) -> int:
 
 def config_file(text: str) -> Path:
     """The file that CONFIG names. Raises UsageError with a suggestion."""
-    path = Path(text).expanduser()
-    if path.is_dir():
-        raise UsageError(f"{text} is a directory; train takes a TOML file, such as {EXAMPLE}")
+    path = at_home(text)
+    if not text or path.is_dir():
+        raise UsageError(f"{text or repr(text)} is {'a directory' if text else 'no file'}; a configuration is a TOML file, such as {EXAMPLE}")
     if path.exists():
         return path
     import difflib

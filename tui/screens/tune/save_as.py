@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
+from gradtop.trainer.home import at_home
 from gradtop.tui.dialogs.text_prompt import TextPrompt
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class SaveAs(TextPrompt):
         def save() -> None:
             from gradtop.tui.screens.tune.draft import save_config
 
-            self.post_message(self.Done(path, *save_config(self._config, Path(path).expanduser(), overwrite=overwrite)))
+            self.post_message(self.Done(path, *save_config(self._config, at_home(path), overwrite=overwrite)))
 
         self.run_worker(save, thread=True, name="save")
 

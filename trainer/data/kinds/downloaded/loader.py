@@ -22,6 +22,7 @@ from gradtop.trainer.data.kinds.downloaded import Downloaded
 from gradtop.trainer.data.kinds.downloaded.fetch import FetchError, download, md5_of, written_whole
 from gradtop.trainer.data.normalise import Normalise
 from gradtop.trainer.data.splitting import spread_apart
+from gradtop.trainer.home import at_home
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.vision import torchvision
 
@@ -31,7 +32,7 @@ _DAMAGED = (OSError, EOFError, ValueError, RuntimeError, AssertionError, TypeErr
 def load(config: Downloaded, *, seed: int, context: int = 0) -> Dataset:  # noqa: ARG001 - nothing in it is random
     """Raises UserError where the files are not there and cannot be fetched, or are not what they should be."""
     datasets = torchvision("datasets", f"data.kind = {config.kind}")
-    root = Path(config.root).expanduser().absolute()
+    root = at_home(config.root).absolute()
     source = getattr(datasets, config.torchvision_class)
     try:
         root.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,6 +23,7 @@ from gradtop.trainer.data.normalise import IMAGENET, Normalise
 from gradtop.trainer.data.outlined import outlined
 from gradtop.trainer.data.splitting import set_rows_apart
 from gradtop.trainer.data.targets import CLASSES, MASKS, NUMBERS, ONE_CLASS, VALUES, TargetKind, WantedTargets
+from gradtop.trainer.home import at_home
 from gradtop.trainer.runtime.errors import UserError
 
 
@@ -42,7 +42,7 @@ def load(
     """`seed` draws the rows for validation, where there is no split for them. Texts are tokens by the tokenizer that a checkpoint has `saved`. Raises UserError."""
     if config.white < config.black:
         raise UserError(f"data.white: {config.white:g} is less than data.black = {config.black:g}; it must be larger")
-    root = Path(config.root).expanduser().absolute()
+    root = at_home(config.root).absolute()
     opened = open_splits(root)
     where = f"data.root: {root}"
     if wanted.kind == MASKS:

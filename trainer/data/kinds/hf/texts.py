@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +17,7 @@ from gradtop.trainer.data.kinds.hf.samples import lacking_value
 from gradtop.trainer.data.nested import ModelInputs
 from gradtop.trainer.data.outlined import OutlinedSource, info_in, info_record
 from gradtop.trainer.data.tokens import parse_tokenizer, read_tokenizer
+from gradtop.trainer.home import at_home
 from gradtop.trainer.runtime.errors import UserError
 
 # What tokenizers call the token that fills up a batch.
@@ -30,7 +30,7 @@ class TextTokens:
     """
 
     def __init__(self, config: SavedDataset, saved: Mapping[str, Any] | None = None) -> None:
-        path = Path(config.tokenizer).expanduser().absolute()
+        path = at_home(config.tokenizer).absolute()
         kept = is_kept(config, saved)
         self.content = str(saved["json"]) if saved and kept else read_tokenizer(path)
         self._made = parse_tokenizer(self.content, "the tokenizer in the checkpoint" if kept else f"data.tokenizer: {path}")

@@ -28,6 +28,7 @@ from gradtop.trainer.data.kinds.image_folder.masked import MaskedFolder, load_ma
 from gradtop.trainer.data.kinds.image_folder.pixel_range import scale_of
 from gradtop.trainer.data.loading import Reading, UnreadableSample
 from gradtop.trainer.data.targets import MASKS, ONE_CLASS, WantedTargets
+from gradtop.trainer.home import at_home
 from gradtop.trainer.runtime.errors import UserError
 
 
@@ -41,7 +42,7 @@ def load(config: ImageFolder, *, seed: int, context: int = 0) -> Folder:  # noqa
     check_decoder()
     if config.white < config.black:
         raise UserError(f"data.white: {config.white:g} is less than data.black = {config.black:g}; it must be larger, or equal to have both found from the images")
-    root = Path(config.root).expanduser().absolute()
+    root = at_home(config.root).absolute()
     listing = list_images(root, config.validation)
     classes = list(listing.training)
     counts = [sum(map(len, files.values())) for files in (listing.training, listing.validation)]

@@ -26,6 +26,7 @@ from gradtop.trainer.data.kinds.image_folder.pixel_range import scale_of
 from gradtop.trainer.data.loading import Reading
 from gradtop.trainer.data.prepared import prepared, stamp_of
 from gradtop.trainer.data.targets import unlabeled_text
+from gradtop.trainer.home import at_home
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.preparing import one_by_one
 
@@ -40,7 +41,7 @@ class MaskedFolder(PictureSource[MaskFiles]):
 
 def load_masked(config: ImageFolder, ignored: int | None) -> MaskedFolder:
     """Lists pictures and masks, and looks through all masks once. Raises UserError where they lie otherwise than expected, or have other sizes or values."""
-    root = Path(config.root).expanduser().absolute()
+    root = at_home(config.root).absolute()
     pairs = list_pairs(root, config.validation)
     print(f"{root}: {len(pairs.training):,} pictures with masks for training, {len(pairs.validation):,} for validation", flush=True)
     everything = [*pairs.training, *pairs.validation]

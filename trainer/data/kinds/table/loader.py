@@ -21,6 +21,7 @@ from gradtop.trainer.data.kinds.table.targets import TargetColumns, encode_targe
 from gradtop.trainer.data.splitting import set_rows_apart
 from gradtop.trainer.data.table_encoding import WITHOUT_MISSING, TableEncoding, encoding_from
 from gradtop.trainer.data.targets import CLASSES, ONE_CLASS, WantedTargets
+from gradtop.trainer.home import at_home
 from gradtop.trainer.runtime.errors import UserError
 from gradtop.trainer.runtime.threads import one_thread
 
@@ -221,4 +222,4 @@ def _indices(rows: Tensor) -> Any:
 
 
 def _path(file: str) -> Path:
-    return Path(file).expanduser().absolute()
+    return at_home(file).absolute()

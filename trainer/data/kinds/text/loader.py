@@ -22,6 +22,7 @@ from gradtop.trainer.data.kinds.text.encoding import CharacterEncoding, TextEnco
 from gradtop.trainer.data.kinds.text.saved_rows import TextParts, saved_texts
 from gradtop.trainer.data.kinds.text.token_cache import cached_numbers
 from gradtop.trainer.data.tokens import TokenEncoding, read_tokenizer, train_tokenizer
+from gradtop.trainer.home import at_home
 from gradtop.trainer.runtime.errors import UserError
 
 # Where the model does not say how much it sees at once.
@@ -57,7 +58,7 @@ def _held_out(config: Text, source: TextSource, text: str) -> HeldOut | None:
     """The part that was set apart, or a file, which is read when it is wanted. Raises UserError where there is no such file."""
     if not config.test_file:
         return (lambda: {"validation_part": source.encoding.encode(text)}) if text else None
-    path = Path(config.test_file).expanduser().absolute()
+    path = at_home(config.test_file).absolute()
     if not path.is_file():
         raise UserError(f"data.test_file: there is no file {path}")
     return lambda: {"validation_part": encode_file(path, source.encoding)}
@@ -125,7 +126,7 @@ def _new_tokens(config: Text, where: str, training: str) -> TokenEncoding:
         if not training.strip():
             raise UserError(f"data.file: {where} has no text for training; there is nothing to predict")
         return TokenEncoding(train_tokenizer(training, config.vocab_size), config.tokenizer, config.vocab_size)
-    return TokenEncoding(read_tokenizer(Path(config.tokenizer).expanduser().absolute()), config.tokenizer, config.vocab_size)
+    return TokenEncoding(read_tokenizer(at_home(config.tokenizer).absolute()), config.tokenizer, config.vocab_size)
 
 
 def _saved_encoding(config: Text, saved: Mapping[str, Any]) -> TextEncoding | None:
@@ -258,7 +259,7 @@ def _read(config: Text) -> TextParts:
     """Raises UserError."""
     if not config.file:
         return TextParts("the book", gzip.decompress(resources.files(__package__).joinpath(_BOOK).read_bytes()).decode())
-    path = Path(config.file).expanduser().absolute()
+    path = at_home(config.file).absolute()
     if (saved := saved_texts(path, config.column)) is not None:
         return saved
     if config.column:
