@@ -36,6 +36,7 @@ class LaunchingApp(TerminalApp):
         """Start a run in a thread (`work` may block), then watch it, unless it is to wait. `codes`: custom code that it may run."""
 
         def begin() -> None:
+            from gradtop.trainer.config import ConfigProblems
             from gradtop.trainer.launch.custom_code import UnknownCode, admit
 
             try:
@@ -43,21 +44,18 @@ class LaunchingApp(TerminalApp):
                 self.post_message(Launched(work(), notice, watch=watch))
             except UnknownCode as error:
                 self.post_message(CodeNeedsConsent(error.codes, partial(self.launch, work, notice, watch=watch, codes=error.codes)))
-            except (OSError, RecordError, ValueError) as error:
+            except (ConfigProblems, OSError, RecordError, ValueError) as error:
+                # A run may be of another version, or changed by hand: what it says need not be a configuration.
                 self.post_message(Launched(None, problem=str(error)))
 
         self.run_worker(begin, thread=True, name="launch")
 
     def start_profile(self, run: Run) -> Run:
-        """A profile of a run's configuration, with its newest weights; blocks. Raises OSError, RecordError and ValueError."""
-        from gradtop.trainer.config import ConfigProblems
+        """A profile of a run's configuration, with its newest weights; blocks. Raises ConfigProblems, OSError, RecordError and ValueError."""
         from gradtop.trainer.launch.forks import newest_weights
         from gradtop.trainer.launch.run_config import changed_config
 
-        try:
-            _, config, changes = changed_config(run, (), job=PROFILE)
-        except ConfigProblems as error:
-            raise ValueError(str(error)) from None
+        _, config, changes = changed_config(run, (), job=PROFILE)
         return self.launcher.start(config, parent=run, changes=changes, checkpoint=newest_weights(run, changes)[0])
 
     def on_launched(self, message: Launched) -> None:

@@ -13,6 +13,7 @@ from gradtop.trainer.launch import create_run
 from gradtop.trainer.record import RecordError, Run
 from gradtop.tui.cli.main import parse
 from gradtop.tui.dialogs.choose import Choose
+from gradtop.tui.launcher import Launcher
 from gradtop.tui.screens.runs.model import USES
 from gradtop.tui.screens.runs.screen import Runs
 from tests.tui.piloting import Piloted, Starts, piloted
@@ -116,3 +117,17 @@ async def test_the_model_of_a_run_is_evaluated_and_exported_by_the_commands(tmp_
 def test_what_can_be_chosen_are_commands() -> None:
     for words in USES.values():
         assert parse([*words, "last"]).run == "last"
+
+
+@pytest.mark.parametrize("keys", ["P", "Q", "ay", "S2\r", "p"])
+async def test_a_run_whose_configuration_contradicts_itself_says_so_where_it_is_to_be_started_from(tmp_path: Path, runs: Path, keys: str) -> None:
+    # 200 steps of warmup, and with this batch size 90 in all: as changed by hand, or written by another version.
+    run, _ = fake_run(runs, "brave-otter", state="failed", steps=40, batch_size=512)
+    async with piloted(tmp_path, run, mode="overview" if keys == "p" else "runs", launcher=Launcher(runs, server=False)) as screen:
+        await screen.shows("at step 40")
+        await screen.until(lambda: keys == "p" or screen.app.check_action("resume", ()), "the row")
+        for key in keys:
+            await screen.press({"\r": "enter"}.get(key, key))
+        await screen.shows("not started")
+        await screen.shows("warmup_steps")
+        assert [path.name for path in runs.iterdir() if path.is_dir()] == [run.path.name]
