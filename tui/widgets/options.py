@@ -24,7 +24,7 @@ async def click_on_what_is_there(options: OptionList, event: events.Click) -> No
         await click(options, event)
 
 
-OptionList._on_click = click_on_what_is_there  # type: ignore[method-assign]  # noqa: SLF001
+OptionList._on_click = click_on_what_is_there  # type: ignore[method-assign,assignment]  # noqa: SLF001
 OptionList._move_page = move_page_of_lines  # type: ignore[method-assign,assignment]  # noqa: SLF001
 
 
