@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / ".src"
 HEAVY = {"torch", "torchvision", "numpy", "textual", "pydantic", "rich", "plotext", "psutil", "pynvml", "tomli"}
 TORCH = {"torch", "torchvision", "numpy"}
-OPEN_TO_THE_SCREEN = {"config", "record", "analysis", "launch", "job", "jobs", "metrics", "named_tuple", "trials", "fields", "socket_directory"}
+OPEN_TO_THE_SCREEN = {"config", "record", "analysis", "launch", "job", "jobs", "metrics", "named_tuple", "trials", "fields", "home", "socket_directory"}
 TRIALS = {f"gradtop.trainer.trials.{name}" for name in ("failures", "sweep_job", "trial_job", "trial_run")}  # what runs them
 WORK = ("work", "measure")  # the parts of a job's room that run in the worker, and in the processes that measure for it
 

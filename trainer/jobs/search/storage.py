@@ -11,6 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from gradtop.trainer.home import at_home
+
 ANSWERS_WITHIN = 3.0  # seconds in which a database takes a connection
 MAGIC = b"SQLite format 3\0"
 MEMORY = frozenset({"", ":memory:"})
@@ -94,7 +96,7 @@ def _unusable_file(rest: str, directory: str) -> str:
     if name.startswith("file:"):
         return ""
     if name.startswith("~"):
-        return f"~ is not replaced in a URL; write sqlite:///{Path(name).expanduser()}"
+        return f"~ is not replaced in a URL; write sqlite:///{at_home(name)}"
     path = Path(directory, name)
     try:
         if not path.parent.is_dir():
