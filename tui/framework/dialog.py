@@ -6,8 +6,10 @@ from textual import events
 from textual.message import Message
 from textual.screen import ModalScreen, ScreenResultType
 
+from gradtop.tui.framework.pointing import Pointing
 
-class Dialog(ModalScreen[ScreenResultType]):
+
+class Dialog(ModalScreen[ScreenResultType], Pointing[ScreenResultType]):
     """Its widgets are styled as they are mounted, and by Textual (8.2) once more whenever the screen opens or comes back; here only where the theme is another one."""
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:

@@ -9,6 +9,7 @@ from textual.events import Mount
 from textual.system_commands import SystemCommandsProvider
 
 import gradtop.tui.widgets.options  # noqa: F401 - it mends Textual's list of options, of which the palette has one
+from gradtop.tui.framework.pointing import Pointing
 
 
 class Commands(SystemCommandsProvider):
@@ -24,7 +25,7 @@ class Commands(SystemCommandsProvider):
                 yield Hit(1.0, name, callback, help=told)
 
 
-class Palette(CommandPalette):
+class Palette(CommandPalette, Pointing[None]):
     """Textual's own (8.2) fails where it is closed before it is mounted, or while it looks for commands: its parts are gone, and what asks for them comes."""
 
     def query_one(self, selector: Any, expect_type: Any = None) -> Any:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from textual.screen import Screen
 from textual.widget import Widget
 
 from gradtop.tui.framework.compositor import CellCompositor
+from gradtop.tui.framework.pointing import Pointing
 
 if TYPE_CHECKING:
     from gradtop.tui.app import GradtopApp
 
 
-class WholeScreen(Screen[None]):
+class WholeScreen(Pointing[None]):
     """Lays itself out while the app hides it, and says when it is whole."""
 
     def __init__(self) -> None:
