@@ -133,9 +133,11 @@ class ListedSweep(SweepJob[S], Generic[S, ListedChoice, ListedTrial]):
         """Whether the others are compared with it, so that it alone says nothing."""
         return False
 
-    def taken_up(self, trials: Sequence[ListedTrial]) -> list[ListedTrial]:
-        """Those that stand on a resume: what failed is measured again where it ended the job, as nothing else was measured."""
-        return [trial for trial in trials if not trial.error] if self._in_vain(trials) else list(trials)
+    def take_up(self, trials: Sequence[ListedTrial]) -> None:
+        """Let those stand on a resume; what failed is measured again where it ended the job, as all was measured, in vain."""
+        self._trials = list(trials)
+        if not self.remaining() and self._in_vain(trials):
+            self._trials = [trial for trial in trials if not trial.error]
 
     def _in_vain(self, trials: Sequence[ListedTrial]) -> bool:
         return any(trial.error for trial in trials) and all(trial.error or self.is_reference(trial) for trial in trials)

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from textual.events import MouseDown, MouseEvent, MouseMove, MouseUp
+from textual.screen import Screen
 
 from gradtop.trainer.record import Run
 from gradtop.tui.dialogs.help import Help
 from gradtop.tui.framework.palette import Palette
-from gradtop.tui.framework.pointing import Pointing
 from gradtop.tui.screens.overview.screen import Overview
 from tests.tui.piloting import Piloted, piloted
 
@@ -21,7 +22,7 @@ async def test_a_click_on_a_widget_that_has_just_gone_chooses_nothing(tmp_path: 
         await at_all_places(screen, Palette)
 
 
-async def at_all_places(pilot: Piloted, kind: type[Pointing[object]]) -> None:
+async def at_all_places(pilot: Piloted, kind: type[Screen[Any]]) -> None:
     """A click, and a drag, on each text of the screen that has been taken away and not yet been laid out anew."""
     await pilot.until(lambda: isinstance(pilot.app.screen, kind), kind.__name__)
     await pilot.pilot.pause()

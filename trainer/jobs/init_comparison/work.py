@@ -50,7 +50,7 @@ class InitComparison(ListedSweep[Settings, tuple[str, int], InitTrial]):
         about = self.require({})
         writer = self._context.writer
         if self._context.resume:
-            self._trials = self.taken_up(read_init_trials(RunReader(self._context.run)))
+            self.take_up(read_init_trials(RunReader(self._context.run)))
         else:
             for kind, fields in about["notes"]:
                 writer.event(kind, **fields)

@@ -57,7 +57,7 @@ class Sweep(ListedSweep[Settings, tuple[str, float], PruneTrial]):
         best = self._config.training.best
         self._about = PruneAbout(best.name, best.mode, about["batch"], about["output"], tuple((name, weights) for name, weights in about["prunable"]))
         if self._context.resume:
-            self._trials = self.taken_up(read_prune_trials(RunReader(self._context.run)))
+            self.take_up(read_prune_trials(RunReader(self._context.run)))
         else:
             for note in about["notes"]:
                 writer.event(EventKind.WARNING, message=note)

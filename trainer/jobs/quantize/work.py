@@ -50,7 +50,7 @@ class QuantizeSweep(ListedSweep[Settings, str, QuantizeTrial]):
         best = self._config.training.best
         self._about = about_quantized({**found, "metric": best.name, "mode": best.mode})
         if self._context.resume:
-            self._trials = self.taken_up(read_quantize_trials(RunReader(self._context.run)))
+            self.take_up(read_quantize_trials(RunReader(self._context.run)))
         else:
             for note in [*found["notes"], untouched_sentence(self._about)]:
                 if note:
