@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradtop.trainer.analysis.event_text import clock, event_line, event_lines
+from gradtop.trainer.analysis.event_text import clock, event_line, event_lines, leap_text
 from gradtop.trainer.record import EventKind
 from tests.tui.runs_fixture import NOW
 
@@ -126,3 +126,16 @@ def test_the_clock_is_local_and_a_time_that_is_none_stays_out(monkeypatch: pytes
         time.tzset()
     for moment in (None, "soon", float("nan"), -1, 1e300, True):
         assert clock(moment) == "--:--:--" or moment is True
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text"),
+    [
+        (1e-3, 1e-4, "from 1e-3 to 1e-4 (1/10)"),  # 10.000000000000002 in float64
+        (1e-4, 1e-3, "from 1e-4 to 1e-3 (10×)"),
+        (9.1e-4, 2.3e-5, "from 9.1e-4 to 2.3e-5 (1/39.6)"),
+        (0.0, 1e-3, "from 0 to 1e-3"),
+    ],
+)
+def test_a_leap_of_the_learning_rate_is_told_with_its_factor(before: float, after: float, text: str) -> None:
+    assert leap_text(before, after) == text

@@ -169,7 +169,7 @@ def answer_text(event: Mapping[str, Any]) -> str:
 
 
 def consequences_text(event: Mapping[str, Any], *, would: bool = False) -> str:
-    """What a live change does at once: the run ends now; the learning rate goes from 9.1e-4 to 2.3e-5 (1/40)."""
+    """What a live change does at once: the run ends now; the learning rate goes from 9.1e-4 to 2.3e-5 (1/39.6)."""
     if event.get("ends"):
         return f"the run {'would end' if would else 'ends'} now, after step {step_text(event)}"
     before, after = event.get("lr_before"), event.get("lr_after")
@@ -179,10 +179,11 @@ def consequences_text(event: Mapping[str, Any], *, would: bool = False) -> str:
 
 
 def leap_text(before: float, after: float) -> str:
-    """from 9.1e-4 to 2.3e-5 (1/40)"""
+    """from 9.1e-4 to 2.3e-5 (1/39.6)"""
     times = ""
     if before > 0 and after > 0:
-        times = f" ({si(after / before)}×)" if after > before else f" (1/{si(before / after)})"
+        ratio = si(float(f"{max(after / before, before / after):.9g}"))  # 1e-3 / 1e-4 is 10.000000000000002
+        times = f" ({ratio}×)" if after > before else f" (1/{ratio})"
     return f"from {significant(before)} to {significant(after)}{times}"
 
 
