@@ -24,7 +24,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-
     from gradtop.trainer.record.typed import usual_runs
     from gradtop.tui.cli import checks
     from gradtop.tui.cli.output import print_json
