@@ -160,6 +160,12 @@ def test_the_threads_of_this_process_have_waited_some_time() -> None:
     assert 0 <= seconds_waited() < math.inf
 
 
+def test_a_thread_that_ends_while_the_others_are_read_hides_nothing_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda folder: iter([folder / "0", *threads(folder)]))  # no thread has the number 0
+    assert 0 <= seconds_waited() < math.inf
+
+
 def test_a_change_is_recorded_at_its_step_and_a_resume_repeats_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = torch.get_num_threads()
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)

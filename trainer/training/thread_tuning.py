@@ -6,6 +6,7 @@ late at every operation, and a training falls to a tenth; with fewer threads tha
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections import deque
 from collections.abc import Callable
@@ -156,8 +157,12 @@ def tune_threads(session: Session) -> None:
 
 def seconds_waited() -> float:
     """The time that the threads of this process were ready to run and had no core; inf where the system does not tell."""
+    waited = []
     try:
-        files = [each / "schedstat" for each in Path("/proc/self/task").iterdir()]
-        return sum(int(file.read_text().split()[1]) for file in files) / 1e9
+        for thread in Path("/proc/self/task").iterdir():
+            # One that has ended since it was listed waits for nothing any more.
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                waited.append(int((thread / "schedstat").read_text().split()[1]))
     except (OSError, ValueError, IndexError):
         return math.inf
+    return sum(waited) / 1e9 if waited else math.inf
