@@ -22,6 +22,7 @@ from gradtop.trainer.data import hand_over
 from gradtop.trainer.data.hand_over import HandOver, Packed
 from gradtop.trainer.data.readers import LoaderBatches
 from gradtop.trainer.runtime.children import is_stopped
+from gradtop.trainer.runtime.errors import explain_limit
 from tests.support import wait_until
 
 Both = namedtuple("Both", "text image")  # noqa: PYI024 - as in the code of many users
@@ -92,6 +93,21 @@ def test_a_batch_of_more_tensors_than_a_process_may_have_files_open_is_handed_ov
     assert [float(each[0]) for each in came] == list(map(float, range(400)))
 
 
+def test_where_the_training_has_too_many_files_open_that_is_the_error() -> None:
+    """The descriptor is then left out of what is received, without an error."""
+    with closing(HandOver(lambda each: each, 1, print)) as handed:
+        packed = handed._pack(torch.ones(3), 0)
+        handed._channels[0]._pieces.clear()  # as in the training, which is another process than the reader
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        try:
+            with pytest.raises(OSError, match="Too many open files") as refused:
+                handed.received(packed)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert explain_limit(refused.value).startswith("too many open files: ")
+
+
 def test_what_is_handed_over_needs_no_room_in_shared_memory_that_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """Docker gives /dev/shm 64 MB."""
 
@@ -131,7 +147,7 @@ class Stops:
         return torch.full((2,), float(index)), torch.tensor(index), os.getpid()
 
 
-def test_a_batch_that_was_announced_is_there_though_its_process_was_stopped_or_killed() -> None:
+def test_a_batch_that_was_announced_is_there_though_its_process_was_stopped() -> None:
     with closing(begin(Stops())) as begun:
         asked = begun._begun._try_get_data
         stopped: list[int] = []

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import io
 import itertools
 import mmap
@@ -119,20 +120,23 @@ class _Channel:
         descriptor = _nameless_memory(1 << (size - 1).bit_length())
         try:
             piece = mmap.mmap(descriptor, 0)
-            socket.send_fds(self._readers, [_NUMBER.pack(len(self._pieces))], [descriptor])
+            socket.send_fds(self._readers, [_NUMBER.pack(len(self._pieces))], [descriptor], _AT_ONCE)
         finally:
             os.close(descriptor)
         self._pieces.append(piece)
         return len(self._pieces) - 1, piece
 
     def memory_of(self, number: int) -> Memory:
-        """In the training: the piece of this number; it is given back once nothing refers to what this returns."""
+        """In the training: the piece of this number; it is given back once nothing refers to what this returns. Raises OSError where too many files are open."""
         while number >= len(self._pieces):
-            _, (descriptor,), _, _ = socket.recv_fds(self._ours, _NUMBER.size, 1, _AT_ONCE)
+            _, descriptors, _, _ = socket.recv_fds(self._ours, _NUMBER.size, 1, _AT_ONCE)
+            if not descriptors:
+                # What there is no room for the system leaves out without a word.
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
             try:
-                self._pieces.append(mmap.mmap(descriptor, 0))
+                self._pieces.append(mmap.mmap(descriptors[0], 0))
             finally:
-                os.close(descriptor)
+                os.close(descriptors[0])
         piece = self._pieces[number]
         lent = (ctypes.c_char * len(piece)).from_buffer(piece)
         weakref.finalize(lent, self._give_back, number).atexit = False

@@ -18,7 +18,7 @@ from gradtop.trainer.jobs.speed.result import read_timings
 from gradtop.trainer.launch import create_run, start_worker
 from gradtop.trainer.record import EventKind, EventReader, Run, RunReader, RunState, read_status, send
 from gradtop.trainer.trials.recorded import TrialState, read_trials
-from tests.process.server.sweep import BRITTLE, Adopt, begin_sweep
+from tests.process.server.sweep import BRITTLE, CONFIG, Adopt, begin_sweep
 from tests.process.support import state_of, wait_for_state
 from tests.support import wait_until
 
@@ -43,31 +43,13 @@ def build(how=""):
 RAISES = 'assert not self.how or self.how == "fine", self.how'
 CRASHES = "os.kill(os.getpid(), signal.SIGSEGV)"
 NOT_FINITE = "out = out / 0 * 0"
-CONFIG = """
-[model]
-kind = "custom"
-target = "frail:build"
-
-[data]
-kind = "fake"
-samples = 200
-classes = 3
-image_size = 4
-channels = 1
-
-[training]
-epochs = 1
-batch_size = 32
-threads = 1
-device = "cpu"
-"""
 
 
 @pytest.fixture
 def begun(running_server: int, project: Path, tmp_path: Path, adopt: Adopt) -> Callable[..., Run]:
     def begin(job: str, sections: str = "", *, body: str = RAISES) -> Run:
         (project / "frail.py").write_text(FRAIL.format(body=body))
-        run = create_run(tmp_path / "runs", parse_config(CONFIG + sections, job=job), name="hunt")
+        run = create_run(tmp_path / "runs", parse_config(CONFIG.replace("brittle:", "frail:") + sections, job=job), name="hunt")
         start_worker(run)
         adopt(run)
         return run
